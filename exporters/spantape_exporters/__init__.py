@@ -1,0 +1,1 @@
+"""Where spans leave the process: OpenTelemetry exporters, one file each."""

@@ -1,0 +1,1 @@
+"""Exchange to span and back: names, payload codec, redaction, limits."""

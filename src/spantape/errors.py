@@ -1,0 +1,135 @@
+"""What can go wrong, as one tree.
+
+::
+
+    SpantapeError                 everything below is one; catch it to catch all but a Miss
+    ├── UsageError                a call that cannot mean anything (also a ValueError)
+    ├── SeamError                 a library is not shaped as its seam expects; nothing was installed
+    ├── TapeError                 a tape cannot be read, written or believed; names file, step and field
+    │   ├── TapeNotFound          no tape is there (also a FileNotFoundError)
+    │   ├── TapeDamaged           bytes are not the bytes that were written
+    │   ├── MissingBase           a delta payload whose base is not on the tape
+    │   └── NotReplayable         the tape was recorded without payloads, or a span was cut on its way
+    ├── UnusedSteps               a replay ended with recorded steps that nobody asked for
+    └── Drift                     a live run differs from its tape (mode rerecord, when asked to fail)
+
+    Miss(BaseException)           a replayed program asked for something the tape does not hold
+
+    PartialTapeWarning            a tape without a seal was read: its recording was cut short
+    RoundTripWarning              a tool result will not come back as the value it was
+    RecordingWarning              something was not recorded, and why
+
+`Miss` derives from `BaseException` because SDKs catch `Exception` and retry: a miss that they swallow
+would turn into a different run. It is raised again when the replay block is left.
+"""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+
+__all__ = [
+    "Drift",
+    "Miss",
+    "MissingBase",
+    "NotReplayable",
+    "PartialTapeWarning",
+    "RecordingWarning",
+    "RoundTripWarning",
+    "SeamError",
+    "SpantapeError",
+    "TapeDamaged",
+    "TapeError",
+    "TapeNotFound",
+    "UnusedSteps",
+    "UsageError",
+]
+
+
+class SpantapeError(Exception):
+    """Base of every error that spantape raises, `Miss` excepted."""
+
+
+class UsageError(SpantapeError, ValueError):
+    """A call that cannot mean anything: what was given, and what is accepted."""
+
+
+class SeamError(SpantapeError):
+    """A library is not shaped as its seam expects, so nothing was installed there."""
+
+
+class TapeError(SpantapeError):
+    """A tape cannot be read, written or believed.
+
+    `path` is the file, `step` the index of the step counted from 0, and `field` the member of it, each
+    None where it does not apply. The message names all of them.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        path: str | PathLike[str] | None = None,
+        step: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        self.reason = reason
+        self.path = None if path is None else fspath(path)
+        self.step = step
+        self.field = field
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        where = [
+            None if self.path is None else f"tape {self.path!r}",
+            None if self.step is None else f"step {self.step}",
+            self.field,
+        ]
+        place = ", ".join(part for part in where if part)
+        return f"{place}: {self.reason}" if place else self.reason
+
+
+class TapeNotFound(TapeError, FileNotFoundError):
+    """No tape is at the path that was given."""
+
+
+class TapeDamaged(TapeError):
+    """The bytes of a tape are not the bytes that were written: a flipped bit, a cut, an edit."""
+
+
+class MissingBase(TapeError):
+    """A delta payload names a base body that is not on the tape, so its own body cannot be told."""
+
+
+class NotReplayable(TapeError):
+    """The tape lacks what a replay needs: it was recorded without payloads, or a span was cut on its way."""
+
+
+class UnusedSteps(SpantapeError):
+    """A replay ended with recorded steps that the program did not ask for."""
+
+
+class Drift(SpantapeError):
+    """A live run differs from its tape."""
+
+
+class Miss(BaseException):  # noqa: N818 - a domain word; not an Exception, so that no SDK retries it away
+    """A replayed program asked for something that its tape does not hold.
+
+    The message shows a field-level difference to the nearest recorded step. `path` is the tape.
+    """
+
+    def __init__(self, message: str, *, path: str | PathLike[str] | None = None) -> None:
+        super().__init__(message)
+        self.path = None if path is None else fspath(path)
+
+
+class PartialTapeWarning(UserWarning):
+    """A tape without a seal was read: its recording was cut short; what is there is whole."""
+
+
+class RoundTripWarning(UserWarning):
+    """A tool result will not come back from the tape as the value it was."""
+
+
+class RecordingWarning(UserWarning):
+    """Something was not recorded; the message says what and why."""

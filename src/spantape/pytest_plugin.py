@@ -1,0 +1,1 @@
+"""The spantape pytest plugin."""

@@ -1,0 +1,1 @@
+"""The tape file: write, read, seal, fingerprint, diff."""

@@ -1,0 +1,135 @@
+"""A tape in memory: one run as its steps, in order of start.
+
+`Span` is one recorded span as plain data, whatever it came from; a step is what such a span means. Large
+request bodies are rebuilt when they are asked for, so a tape of many turns costs memory in proportion to what
+is new in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from spantape._model import End, Exchange, Failure, Headers, Json, Response
+
+Value = None | bool | int | float | str | bytes | Sequence["Value"] | Mapping[str, "Value"]
+"""What an attribute may hold: OTLP's AnyValue."""
+
+Kind = Literal["exchange", "tool", "agent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One recorded span. Ids are lowercase hex, "" for none; times are nanoseconds since the epoch."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    started_ns: int
+    ended_ns: int
+    attributes: Mapping[str, Value]
+    kind: int = 0
+    status_code: int = 0
+    status_message: str = ""
+    links: tuple[Mapping[str, Value], ...] = ()
+    events: tuple[Mapping[str, Value], ...] = ()
+    dropped_attributes: int = 0
+    scope: str = ""
+    resource: Mapping[str, Value] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeStep:
+    """One HTTP exchange.
+
+    `request_digest` and `response_digest` are sha256 hex of the bodies as recorded (redacted where redaction was
+    on); `response_digest` is None where no response came.
+    """
+
+    index: int
+    span: Span
+    parent: int | None  # index of the agent or tool step that this one ran under
+    method: str
+    url: str
+    request_headers: Headers
+    request_digest: str
+    request_size: int
+    response: Response | None
+    response_digest: str | None
+    end: End
+    error: Failure | None
+    dialect: str | None
+    load_body: Callable[[], bytes] = field(repr=False, compare=False)
+    kind: Literal["exchange"] = "exchange"
+
+    def request_body(self) -> bytes:
+        """The request body, rebuilt from its bases and checked by its digest.
+
+        Raises:
+            MissingBase: a base is not on the tape.
+            TapeDamaged: the rebuilt body does not have the recorded digest.
+        """
+        return self.load_body()
+
+    def exchange(self) -> Exchange:
+        """The whole exchange; `Raises` as `request_body`."""
+        from spantape._model import Request
+
+        request = Request(self.method, self.url, self.request_headers, self.request_body())
+        return Exchange(request, self.response, self.end, self.error)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolStep:
+    """One call of a decorated tool: arguments by name, and its result or its error, as JSON values.
+
+    `result_type` is "value", or "generator"/"async_generator" where `result` is the list of what was yielded.
+    """
+
+    index: int
+    span: Span
+    parent: int | None
+    name: str
+    arguments: Json
+    result: Json
+    result_type: str
+    error: Failure | None
+    kind: Literal["tool"] = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentStep:
+    """One call of a decorated agent; its own steps have it as their `parent`."""
+
+    index: int
+    span: Span
+    parent: int | None
+    name: str
+    callable: str | None
+    arguments: Json
+    result: Json
+    error: Failure | None
+    kind: Literal["agent"] = "agent"
+
+
+Step = ExchangeStep | ToolStep | AgentStep
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """One run, read from a file or from spans.
+
+    `sealed` is False for a recording that was cut short; `notes` then say what was dropped. `fingerprint` is the
+    sha256 chain over the steps (`spantape.tape.fingerprint`), the same on any machine for the same behaviour.
+    """
+
+    path: str | None
+    run_id: str
+    name: str
+    steps: tuple[Step, ...]
+    fingerprint: str
+    sealed: bool
+    notes: tuple[str, ...] = ()
+    resource: Mapping[str, Value] = field(default_factory=dict)
