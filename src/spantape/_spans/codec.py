@@ -1,0 +1,345 @@
+"""An exchange as span attributes and back: the law `read(write(exchange)) == exchange`.
+
+This module knows how bytes travel in attributes: as text where they are UTF-8, as zstd where they are long, as a
+delta where they grew from a body that the same run has already sent. What the bytes mean is the dialects' matter.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import zstandard
+
+from spantape._model import End, Exchange, Failure, Headers, Request, Response, digest
+from spantape._spans import names
+from spantape._spans.delta import apply_delta, find_delta
+from spantape.errors import MissingBase, NotReplayable, TapeDamaged, UsageError
+
+COMPRESS_FROM = 16 * 1024
+"""Payloads from this length on travel as zstd bytes; shorter ones as text, which collectors compress better together."""
+
+_ENCODINGS = ("", "delta", "zstd", "delta+zstd")
+_local = threading.local()
+
+
+def compress(data: bytes) -> bytes:
+    """`data` as one zstd frame at level 3, with its content size and checksum."""
+    compressor = getattr(_local, "compressor", None)
+    if compressor is None:  # a compressor is not thread-safe, and costs more to make than to use
+        compressor = _local.compressor = zstandard.ZstdCompressor(level=3, write_checksum=True)
+    packed: bytes = compressor.compress(data)
+    return packed
+
+
+def decompress(data: bytes, size_bytes: int) -> bytes:
+    """The content of a zstd frame, at most `size_bytes` long.
+
+    Raises:
+        TapeDamaged: not a zstd frame, damaged, or longer than stated.
+    """
+    try:
+        plain: bytes = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(data, max_output_size=size_bytes + 1)
+    except zstandard.ZstdError as error:
+        raise TapeDamaged(f"got bytes that are not the zstd frame they should be ({error})") from error
+    if len(plain) > size_bytes:
+        raise TapeDamaged(f"got more than the stated {size_bytes} bytes from a zstd frame")
+    return plain
+
+
+def pack(data: bytes) -> tuple[str | bytes, str]:
+    """`data` as an attribute value, and its encoding: "" or "zstd"."""
+    if len(data) >= COMPRESS_FROM:
+        return compress(data), "zstd"
+    try:
+        return data.decode(), ""
+    except UnicodeDecodeError:
+        return data, ""
+
+
+def unpack(value: object, encoding: str, size_bytes: int) -> bytes:
+    """The bytes that `pack` was given; `size_bytes` bounds what a frame may unfold to.
+
+    Raises:
+        TapeDamaged: the value or its encoding is not one that `pack` makes.
+    """
+    if encoding not in ("", "zstd"):
+        raise TapeDamaged(f"got body encoding {encoding!r}, expected one of {', '.join(map(repr, _ENCODINGS))}")
+    if isinstance(value, str) and not encoding:
+        return value.encode()
+    if not isinstance(value, bytes):
+        raise TapeDamaged(f"got a body of type {type(value).__name__} with encoding {encoding!r}, expected str or bytes")
+    return decompress(value, size_bytes) if encoding else value
+
+
+# --- request bodies ----------------------------------------------------------------------------------------------
+
+
+def write_body(
+    attributes: dict[str, Any], body: bytes, base: tuple[str, bytes] | None, delta: tuple[int, int] | None
+) -> str:
+    """Put `body` into `attributes` as what is new since `base` (digest, bytes); returns its digest.
+
+    `delta` is (prefix, suffix) where the caller knows it already; without a base the body is a keyframe.
+    """
+    own = digest(body)
+    attributes[names.REQUEST_DIGEST] = own
+    attributes[names.REQUEST_SIZE] = len(body)
+    encoding = ""
+    middle = body
+    if base is not None:
+        prefix, suffix = delta or find_delta(base[1], body)
+        attributes[names.BASE_DIGEST] = base[0]
+        attributes[names.BASE_PREFIX] = prefix
+        attributes[names.BASE_SUFFIX] = suffix
+        middle = body[prefix : len(body) - suffix]
+        encoding = "delta"
+    value, packed = pack(middle)
+    attributes[names.REQUEST_BODY] = value
+    if encoding or packed:
+        attributes[names.REQUEST_ENCODING] = "+".join(part for part in (encoding, packed) if part)
+    return own
+
+
+def read_body(attributes: Mapping[str, Any], base: bytes | None) -> bytes:
+    """The request body in `attributes`; `base` is the body named by `spantape.request.base.sha256`.
+
+    Raises:
+        MissingBase: the body is a delta and `base` is None.
+        NotReplayable: there is no body in the attributes.
+        TapeDamaged: the value does not decode, or does not have its digest.
+    """
+    size = attributes.get(names.REQUEST_SIZE, 0)
+    encoding = attributes.get(names.REQUEST_ENCODING, "")
+    if names.REQUEST_BODY not in attributes:
+        raise NotReplayable(f"the span has no {names.REQUEST_BODY}: {why_missing(attributes)}", field="request.body")
+    is_delta, packed = split_encoding(encoding)
+    body = unpack(attributes[names.REQUEST_BODY], packed, size)
+    if is_delta:
+        wanted = attributes.get(names.BASE_DIGEST)
+        if base is None:
+            raise MissingBase(f"its base body sha256 {wanted} is not on the tape", field="request.body")
+        try:
+            body = apply_delta(base, attributes[names.BASE_PREFIX], attributes[names.BASE_SUFFIX], body)
+        except (KeyError, TypeError, ValueError) as error:
+            raise TapeDamaged(f"the delta does not fit its base ({error})", field="request.body") from error
+    check_digest(body, attributes.get(names.REQUEST_DIGEST), "request.body")
+    return body
+
+
+def split_encoding(encoding: str) -> tuple[bool, str]:
+    """Whether a body encoding is a delta, and its packing ("" or "zstd")."""
+    if encoding == "delta":
+        return True, ""
+    if encoding.startswith("delta+"):
+        return True, encoding.removeprefix("delta+")
+    return False, encoding
+
+
+def check_digest(body: bytes, expected: object, field: str) -> None:
+    """Raise unless `body` has the sha256 `expected`.
+
+    Raises:
+        TapeDamaged: it has another.
+    """
+    got = digest(body)
+    if got != expected:
+        raise TapeDamaged(f"got sha256 {got}, recorded {expected}", field=field)
+
+
+def why_missing(attributes: Mapping[str, Any]) -> str:
+    """The reason why a span holds no payload, with the setting that would have kept it."""
+    if attributes.get(names.CONTENT) == "none":
+        return (
+            "it was recorded with OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT set to NO_CONTENT; "
+            "unset it to record payloads"
+        )
+    if cut := attributes.get(names.CUT):
+        return f"the SDK's limits dropped {', '.join(cut)}; raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
+    return "it was dropped on its way here"
+
+
+# --- responses ---------------------------------------------------------------------------------------------------
+
+
+def write_response(attributes: dict[str, Any], response: Response) -> None:
+    """Put `response` into `attributes`."""
+    attributes[names.HTTP_STATUS] = response.status
+    attributes[names.RESPONSE_HEADERS] = write_headers(response.headers)
+    value, packed = pack(response.body)
+    attributes[names.RESPONSE_BODY] = value
+    if packed:
+        attributes[names.RESPONSE_ENCODING] = packed
+    attributes[names.RESPONSE_DIGEST] = digest(response.body)
+    attributes[names.RESPONSE_SIZE] = len(response.body)
+    if chunks := write_chunks(response.chunks, response.chunk_times_ns):
+        attributes[names.RESPONSE_CHUNKS] = chunks
+
+
+def read_response(attributes: Mapping[str, Any]) -> Response | None:
+    """The response in `attributes`, None where none came.
+
+    Raises:
+        NotReplayable: there was a response, but its body is not in the attributes.
+        TapeDamaged: the body does not decode, or does not have its digest.
+    """
+    status = attributes.get(names.HTTP_STATUS)
+    if status is None:
+        return None
+    if names.RESPONSE_BODY not in attributes:
+        raise NotReplayable(f"the span has no {names.RESPONSE_BODY}: {why_missing(attributes)}", field="response.body")
+    body = unpack(
+        attributes[names.RESPONSE_BODY],
+        attributes.get(names.RESPONSE_ENCODING, ""),
+        attributes.get(names.RESPONSE_SIZE, 0),
+    )
+    check_digest(body, attributes.get(names.RESPONSE_DIGEST), "response.body")
+    chunks, times = read_chunks(attributes.get(names.RESPONSE_CHUNKS, ""))
+    return Response(status, read_headers(attributes.get(names.RESPONSE_HEADERS, ())), body, chunks, times)
+
+
+# --- whole exchanges ---------------------------------------------------------------------------------------------
+
+
+def write_exchange(exchange: Exchange, base: tuple[str, bytes] | None = None) -> dict[str, Any]:
+    """The attributes that give `exchange` back; `base` is (digest, bytes) of a body that the reader will have."""
+    request = exchange.request
+    attributes: dict[str, Any] = {
+        names.HTTP_METHOD: request.method,
+        names.URL_FULL: request.url,
+        names.REQUEST_HEADERS: write_headers(request.headers),
+    }
+    write_body(attributes, request.body, base, None)
+    if exchange.response is not None:
+        write_response(attributes, exchange.response)
+    write_end(attributes, exchange.end, exchange.error)
+    return attributes
+
+
+def write_end(attributes: dict[str, Any], end: End, error: Failure | None) -> None:
+    """Put how the exchange ended into `attributes`."""
+    if end != "complete":
+        attributes[names.END] = end
+    if error is not None:
+        attributes[names.ERROR_TYPE] = error.type
+        attributes[names.ERROR_MESSAGE] = error.message
+
+
+def read_exchange(attributes: Mapping[str, Any], base: bytes | None = None) -> Exchange:
+    """The exchange that `write_exchange` was given; `Raises` as `read_body` and `read_response`."""
+    request = Request(
+        attributes[names.HTTP_METHOD],
+        attributes[names.URL_FULL],
+        read_headers(attributes.get(names.REQUEST_HEADERS, ())),
+        read_body(attributes, base),
+    )
+    return Exchange(request, read_response(attributes), attributes.get(names.END, "complete"), read_error(attributes))
+
+
+def read_error(attributes: Mapping[str, Any]) -> Failure | None:
+    """The exception that ended the exchange, None where none did.
+
+    `error.type` alone is the conventions' (an HTTP status, an error inside a 200) and no exception.
+    """
+    if names.ERROR_MESSAGE not in attributes:
+        return None
+    return Failure(str(attributes.get(names.ERROR_TYPE, "")), str(attributes[names.ERROR_MESSAGE]))
+
+
+def write_headers(headers: Headers) -> tuple[str, ...]:
+    """Each header as "name: value"."""
+    return tuple(f"{name}: {value}" for name, value in headers)
+
+
+def read_headers(lines: Sequence[str]) -> Headers:
+    """The headers that `write_headers` was given."""
+    return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
+
+
+# --- chunks ------------------------------------------------------------------------------------------------------
+
+_CHUNK = re.compile(r"(\d+)(?:\+(\d+))?(?:x(\d+))?")
+_MAX_CHUNKS = 50_000_000
+
+
+def write_chunks(lengths: Sequence[int], times_ns: Sequence[int] = ()) -> str:
+    """Chunk lengths and arrival times as one short text, "" for no chunks.
+
+    Comma-separated `length+microseconds` where the microseconds count from the chunk before (the first from when
+    the request was sent), `length` alone where times are not known; runs of equal entries are written once with
+    `x<count>`: `312+15023,45+210,45+0x3`.
+    """
+    if not lengths:
+        return ""
+    if times_ns:
+        micros = [time // 1000 for time in times_ns]
+        steps = [now - before for now, before in zip(micros, [0, *micros[:-1]], strict=True)]
+        entries = [f"{length}+{max(step, 0)}" for length, step in zip(lengths, steps, strict=True)]
+    else:
+        entries = [str(length) for length in lengths]
+    return ",".join(_run_lengths(entries))
+
+
+def _run_lengths(entries: list[str]) -> list[str]:
+    runs: list[str] = []
+    start = 0
+    for index in range(1, len(entries) + 1):
+        if index == len(entries) or entries[index] != entries[start]:
+            runs.append(entries[start] if index - start == 1 else f"{entries[start]}x{index - start}")
+            start = index
+    return runs
+
+
+def read_chunks(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The lengths and times (nanoseconds, to the microsecond) that `write_chunks` was given.
+
+    Raises:
+        TapeDamaged: the text is not of that form.
+    """
+    lengths: list[int] = []
+    times: list[int] = []
+    now = 0
+    for entry in text.split(",") if text else ():
+        match = _CHUNK.fullmatch(entry)
+        if match is None:
+            raise TapeDamaged(f"got chunk entry {entry[:40]!r}, expected length+microseconds", field="response.chunks")
+        count = int(match[3] or 1)
+        if len(lengths) + count > _MAX_CHUNKS:
+            raise TapeDamaged(f"got more than {_MAX_CHUNKS} chunks", field="response.chunks")
+        lengths.extend([int(match[1])] * count)
+        if match[2] is not None:
+            step = int(match[2])
+            times.extend((now + step * (index + 1)) * 1000 for index in range(count))
+            now += step * count
+    if times and len(times) != len(lengths):
+        raise TapeDamaged("got chunk times for some chunks only", field="response.chunks")
+    return tuple(lengths), tuple(times)
+
+
+def content_mode(value: str | None) -> str:
+    """What `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for.
+
+    "new" (unset: payload and the messages that are new), "all" (SPAN_ONLY, SPAN_AND_EVENT, true: payload and the
+    whole history), "none" (NO_CONTENT, false: neither), "event" (EVENT_ONLY: payload on the span, messages not).
+
+    Raises:
+        UsageError: a value that the conventions do not know.
+    """
+    modes = {
+        "": "new",
+        "span_only": "all",
+        "span_and_event": "all",
+        "true": "all",
+        "event_only": "event",
+        "no_content": "none",
+        "false": "none",
+    }
+    mode = modes.get((value or "").strip().lower())
+    if mode is None:
+        raise UsageError(
+            f"got OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT={value!r}, expected NO_CONTENT, SPAN_ONLY, "
+            "EVENT_ONLY, SPAN_AND_EVENT, true or false"
+        )
+    return mode

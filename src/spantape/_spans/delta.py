@@ -1,0 +1,56 @@
+"""A body as the difference to the body that it grew from: common prefix, common suffix, new middle.
+
+An agent resends its whole history each turn; the middle is then what is new in that turn, and a run's spans grow
+linearly in its turns. Pure functions over bytes.
+"""
+
+from __future__ import annotations
+
+
+def find_delta(base: bytes, body: bytes) -> tuple[int, int]:
+    """The lengths (prefix, suffix) that `body` shares with `base`.
+
+    `body == base[:prefix] + middle + base[len(base) - suffix:]`; prefix and suffix do not overlap in either.
+    """
+    prefix = common_prefix(base, body)
+    room = min(len(base), len(body)) - prefix
+    return prefix, common_suffix(base, body, room)
+
+
+def apply_delta(base: bytes, prefix: int, suffix: int, middle: bytes) -> bytes:
+    """The body that `find_delta` described.
+
+    Raises:
+        ValueError: prefix and suffix do not fit the base.
+    """
+    if prefix < 0 or suffix < 0 or prefix + suffix > len(base):
+        raise ValueError(f"got prefix {prefix} and suffix {suffix}, expected both within a base of {len(base)} bytes")
+    return base[:prefix] + middle + base[len(base) - suffix :]
+
+
+def common_prefix(left: bytes, right: bytes) -> int:
+    """How many leading bytes are equal.
+
+    Halving on slices: each comparison is one memcmp, and all slices together are no longer than the shorter
+    input, so the cost is that of reading it twice, without a Python loop over bytes.
+    """
+    low, high = 0, min(len(left), len(right))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def common_suffix(left: bytes, right: bytes, room: int) -> int:
+    """How many trailing bytes are equal, at most `room`."""
+    low, high = 0, room
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[len(left) - middle : len(left) - low] == right[len(right) - middle : len(right) - low]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
