@@ -22,7 +22,9 @@ class Asked:
     `attributes` are the `gen_ai.request.*` (and provider-specific) attributes, without operation, provider and
     model, which stand apart. `message_count` counts the input messages; `render(start)` gives the messages from
     `start` on, parsed only then, since a history is long and mostly known already. `system` and `tools` are
-    rendered as `gen_ai.system_instructions` and `gen_ai.tool.definitions`, likewise on demand.
+    rendered as `gen_ai.system_instructions` and `gen_ai.tool.definitions`, likewise on demand. `history_end` is
+    the offset in the body just behind the last input message, 0 where there is none: a body that starts with
+    another's bytes up to there continues that conversation.
     """
 
     operation: str | None = None
@@ -30,6 +32,7 @@ class Asked:
     stream: bool = False
     attributes: dict[str, Attribute] = field(default_factory=dict)
     message_count: int = 0
+    history_end: int = 0
     render: Callable[[int], list[Message]] = lambda _start: []
     system: Callable[[], list[dict[str, Any]]] | None = None
     tools: Callable[[], list[dict[str, Any]]] | None = None
