@@ -15,6 +15,7 @@ import zstandard
 
 from spantape._model import End, Exchange, Failure, Headers, Request, Response, digest
 from spantape._spans import names
+from spantape._spans.body import Base, Body, seal
 from spantape._spans.delta import apply_delta, find_delta
 from spantape.errors import MissingBase, NotReplayable, TapeDamaged, UsageError
 
@@ -41,7 +42,9 @@ def decompress(data: bytes, size_bytes: int) -> bytes:
         TapeDamaged: not a zstd frame, damaged, or longer than stated.
     """
     try:
-        plain: bytes = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(data, max_output_size=size_bytes + 1)
+        plain: bytes = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
+            data, max_output_size=size_bytes + 1
+        )
     except zstandard.ZstdError as error:
         raise TapeDamaged(f"got bytes that are not the zstd frame they should be ({error})") from error
     if len(plain) > size_bytes:
@@ -66,41 +69,37 @@ def unpack(value: object, encoding: str, size_bytes: int) -> bytes:
         TapeDamaged: the value or its encoding is not one that `pack` makes.
     """
     if encoding not in ("", "zstd"):
-        raise TapeDamaged(f"got body encoding {encoding!r}, expected one of {', '.join(map(repr, _ENCODINGS))}")
+        raise TapeDamaged(
+            f"got body encoding {encoding!r}, expected one of {', '.join(map(repr, _ENCODINGS))}"
+        )
     if isinstance(value, str) and not encoding:
         return value.encode()
     if not isinstance(value, bytes):
-        raise TapeDamaged(f"got a body of type {type(value).__name__} with encoding {encoding!r}, expected str or bytes")
+        raise TapeDamaged(
+            f"got a body of type {type(value).__name__} with encoding {encoding!r}, expected str or bytes"
+        )
     return decompress(value, size_bytes) if encoding else value
 
 
 # --- request bodies ----------------------------------------------------------------------------------------------
 
 
-def write_body(
-    attributes: dict[str, Any], body: bytes, base: tuple[str, bytes] | None, delta: tuple[int, int] | None
-) -> str:
-    """Put `body` into `attributes` as what is new since `base` (digest, bytes); returns its digest.
-
-    `delta` is (prefix, suffix) where the caller knows it already; without a base the body is a keyframe.
-    """
-    own = digest(body)
-    attributes[names.REQUEST_DIGEST] = own
-    attributes[names.REQUEST_SIZE] = len(body)
+def write_body(attributes: dict[str, Any], body: Body, base: Base | None) -> None:
+    """Put `body` into `attributes` as what is new since `base`; without a base it is a keyframe."""
+    attributes[names.REQUEST_DIGEST] = seal(body)
+    attributes[names.REQUEST_SIZE] = len(body.data)
     encoding = ""
-    middle = body
+    middle = body.data
     if base is not None:
-        prefix, suffix = delta or find_delta(base[1], body)
-        attributes[names.BASE_DIGEST] = base[0]
-        attributes[names.BASE_PREFIX] = prefix
-        attributes[names.BASE_SUFFIX] = suffix
-        middle = body[prefix : len(body) - suffix]
+        attributes[names.BASE_DIGEST] = seal(base.body)
+        attributes[names.BASE_PREFIX] = base.prefix
+        attributes[names.BASE_SUFFIX] = base.suffix
+        middle = middle[base.prefix : len(middle) - base.suffix]
         encoding = "delta"
     value, packed = pack(middle)
     attributes[names.REQUEST_BODY] = value
     if encoding or packed:
         attributes[names.REQUEST_ENCODING] = "+".join(part for part in (encoding, packed) if part)
-    return own
 
 
 def read_body(attributes: Mapping[str, Any], base: bytes | None) -> bytes:
@@ -114,7 +113,9 @@ def read_body(attributes: Mapping[str, Any], base: bytes | None) -> bytes:
     size = attributes.get(names.REQUEST_SIZE, 0)
     encoding = attributes.get(names.REQUEST_ENCODING, "")
     if names.REQUEST_BODY not in attributes:
-        raise NotReplayable(f"the span has no {names.REQUEST_BODY}: {why_missing(attributes)}", field="request.body")
+        raise NotReplayable(
+            f"the span has no {names.REQUEST_BODY}: {why_missing(attributes)}", field="request.body"
+        )
     is_delta, packed = split_encoding(encoding)
     body = unpack(attributes[names.REQUEST_BODY], packed, size)
     if is_delta:
@@ -189,7 +190,9 @@ def read_response(attributes: Mapping[str, Any]) -> Response | None:
     if status is None:
         return None
     if names.RESPONSE_BODY not in attributes:
-        raise NotReplayable(f"the span has no {names.RESPONSE_BODY}: {why_missing(attributes)}", field="response.body")
+        raise NotReplayable(
+            f"the span has no {names.RESPONSE_BODY}: {why_missing(attributes)}", field="response.body"
+        )
     body = unpack(
         attributes[names.RESPONSE_BODY],
         attributes.get(names.RESPONSE_ENCODING, ""),
@@ -203,15 +206,16 @@ def read_response(attributes: Mapping[str, Any]) -> Response | None:
 # --- whole exchanges ---------------------------------------------------------------------------------------------
 
 
-def write_exchange(exchange: Exchange, base: tuple[str, bytes] | None = None) -> dict[str, Any]:
-    """The attributes that give `exchange` back; `base` is (digest, bytes) of a body that the reader will have."""
+def write_exchange(exchange: Exchange, base: bytes | None = None) -> dict[str, Any]:
+    """The attributes that give `exchange` back; `base` is a body that the reader will have."""
     request = exchange.request
     attributes: dict[str, Any] = {
         names.HTTP_METHOD: request.method,
         names.URL_FULL: request.url,
         names.REQUEST_HEADERS: write_headers(request.headers),
     }
-    write_body(attributes, request.body, base, None)
+    known = None if base is None else Base(Body("", base, base, ""), *find_delta(base, request.body))
+    write_body(attributes, Body("", request.body, request.body, ""), known)
     if exchange.response is not None:
         write_response(attributes, exchange.response)
     write_end(attributes, exchange.end, exchange.error)
@@ -235,7 +239,9 @@ def read_exchange(attributes: Mapping[str, Any], base: bytes | None = None) -> E
         read_headers(attributes.get(names.REQUEST_HEADERS, ())),
         read_body(attributes, base),
     )
-    return Exchange(request, read_response(attributes), attributes.get(names.END, "complete"), read_error(attributes))
+    return Exchange(
+        request, read_response(attributes), attributes.get(names.END, "complete"), read_error(attributes)
+    )
 
 
 def read_error(attributes: Mapping[str, Any]) -> Failure | None:
@@ -304,7 +310,9 @@ def read_chunks(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     for entry in text.split(",") if text else ():
         match = _CHUNK.fullmatch(entry)
         if match is None:
-            raise TapeDamaged(f"got chunk entry {entry[:40]!r}, expected length+microseconds", field="response.chunks")
+            raise TapeDamaged(
+                f"got chunk entry {entry[:40]!r}, expected length+microseconds", field="response.chunks"
+            )
         count = int(match[3] or 1)
         if len(lengths) + count > _MAX_CHUNKS:
             raise TapeDamaged(f"got more than {_MAX_CHUNKS} chunks", field="response.chunks")

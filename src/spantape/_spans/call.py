@@ -1,0 +1,81 @@
+"""A call in flight as plain values: what a seam knows of the request, and later of its response."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from spantape._dialects import known_host, provider_name, recognise
+from spantape._framing.content import undo
+from spantape._model import End, Failure, Headers, header
+
+if TYPE_CHECKING:
+    from spantape._dialects._base import Dialect
+
+
+@dataclass(slots=True)
+class Call:
+    """The request as it crosses a seam; names of headers are lower-case, values untouched.
+
+    `body` is None while it is still being sent (a streamed upload); `target` is path and query.
+    """
+
+    method: str
+    url: str
+    host: str
+    port: int | None
+    target: str
+    headers: Headers
+    body: bytes | None
+    dialect: Dialect | None = None
+    resent: int = 0
+
+    @property
+    def path(self) -> str:
+        """The path without the query."""
+        return self.target.partition("?")[0]
+
+    def settle(self) -> None:
+        """Find the dialect, and how often the client has sent this before."""
+        self.dialect = recognise(self.method, self.host, self.path, self.body or b"")
+        count = header(self.headers, "x-stainless-retry-count") or ""
+        self.resent = int(count) if count.isdigit() else 0
+
+    def provider(self) -> str:
+        """The `gen_ai.provider.name` of the API that this call speaks."""
+        return provider_name(self.host, self.path, self.headers, self.dialect)
+
+    def is_model_call(self) -> bool:
+        """Whether this goes to a model's API: a wire format that is known, or a provider's host."""
+        return self.dialect is not None or known_host(self.host)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a call. `chunks` are as they came over the wire, content-encoding and all."""
+
+    status: int | None = None
+    headers: Headers = ()
+    chunks: Sequence[bytes] = ()
+    times_ns: Sequence[int] = ()
+    end: End = "complete"
+    error: Failure | None = None
+    content_encoding: str = ""
+    body: bytes = b""
+    lengths: tuple[int, ...] = ()
+    first_chunk_ns: int | None = field(default=None)
+
+    def settle(self) -> None:
+        """Undo the content-encoding: fills `body` and `lengths`, which sum to its length."""
+        chunks = self.chunks
+        encoding = header(self.headers, "content-encoding") or ""
+        if encoding and (plain := undo(chunks, encoding)) is not None:
+            chunks = plain
+            self.content_encoding = encoding
+            dropped = ("content-encoding", "content-length")
+            self.headers = tuple(pair for pair in self.headers if pair[0] not in dropped)
+        self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self.lengths = tuple(map(len, chunks)) if len(chunks) > 1 else ()
+        if self.times_ns:
+            self.first_chunk_ns = self.times_ns[0]

@@ -1,0 +1,313 @@
+"""One call as a span in one target: started before the call, ended with everything that gives it back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from spantape import _guard
+from spantape._model import Response
+from spantape._spans import codec, names
+from spantape._spans.body import Base, Body, seal
+from spantape._spans.target import Target, link_to, outer_model_span
+
+if TYPE_CHECKING:
+    from spantape._dialects._base import Answered, Asked
+    from spantape._spans.call import Call, Outcome
+
+_PAYLOAD = (names.REQUEST_BODY, names.RESPONSE_BODY)
+
+
+class ExchangeSpan:
+    """The span of one call in one target; `start` begins it, `finish` ends it.
+
+    The caller sees to it that `finish` is called once.
+    """
+
+    __slots__ = (
+        "_base",
+        "_body",
+        "_call",
+        "_counted",
+        "_nested",
+        "_rootless",
+        "_run",
+        "_started",
+        "_target",
+        "context",
+        "span",
+    )
+
+    def __init__(self, target: Target, call: Call) -> None:
+        self._target = target
+        self._call = call
+        here = otel_context.get_current()
+        self._nested = target.ambient and outer_model_span(here)
+        run = target.current_run(here, inside_model_span=self._nested)
+        self._rootless = run is None
+        links = []
+        if run is None:
+            found = target.book.continued(call.target, call.body or b"", resent=call.resent > 0)
+            run = found.run if found else target.book.begin()
+            links = link_to(found.link) if found else []
+        self._run = run
+        self._counted: tuple[str, ...] = ()
+        self._body: Body | None = None
+        self._base: Base | None = None
+        if run.redactor is not None:
+            run.redactor.learn(call.headers)
+        if call.body is not None:
+            self._read_request(call.body)
+        self._started = time.perf_counter_ns()
+        self.span = self._start(target.parent(here), links)
+        self.context = target.within(here, self.span, None if self._rootless else run)
+
+    # --- start ---------------------------------------------------------------------------------------------------
+
+    def _read_request(self, raw: bytes) -> None:
+        self._body, self._base = self._run.record_body(self._call.target, raw, self._ask)
+
+    def _ask(self, data: bytes) -> Asked | None:
+        dialect = self._call.dialect
+        return dialect.ask(data, self._call.path) if dialect else None
+
+    @property
+    def _asked(self) -> Asked | None:
+        return self._body.asked if self._body is not None else None
+
+    def _start(self, parent: Context, links: list[Any]) -> Span:
+        call, asked = self._call, self._asked
+        operation = self._operation(asked)
+        model = asked.model if asked is not None else None
+        attributes: dict[str, Any] = {
+            names.HTTP_METHOD: call.method,
+            names.SERVER_ADDRESS: call.host,
+            names.STEP: self._run.next_step(),
+        }
+        if call.port is not None:
+            attributes[names.SERVER_PORT] = call.port
+        if operation is not None:
+            attributes[names.OPERATION] = operation
+            attributes[names.PROVIDER] = call.provider()
+            if model:
+                attributes[names.REQUEST_MODEL] = model
+        span = self._target.tracer.start_span(
+            _span_name(operation, model, call.method), parent, SpanKind.CLIENT, attributes, links
+        )
+        if not self._run.id:
+            self._target.book.adopt(self._run, format(span.get_span_context().trace_id, "032x"))
+        return span
+
+    def _operation(self, asked: Asked | None) -> str | None:
+        """The operation that this span stands for: none where another span already stands for the call."""
+        if self._nested or asked is None:
+            return None
+        return asked.operation
+
+    # --- finish --------------------------------------------------------------------------------------------------
+
+    def finish(self, outcome: Outcome, sent: bytes | None) -> None:
+        """End the span with what became of the call; `sent` is the request body where it was not known before."""
+        if not self.span.is_recording():
+            self.span.end()
+            return
+        try:
+            if self._body is None and sent is not None:
+                self._read_request(sent)
+            self._describe(outcome)
+        finally:
+            self.span.end()
+        self._remember()
+
+    def _remember(self) -> None:
+        if self._body is None or self._target.content == "none":
+            return
+        seal(self._body)
+        context = self.span.get_span_context() if self._rootless else None
+        self._target.book.remember(self._run, self._body, rootless_span=context)
+
+    def _describe(self, outcome: Outcome) -> None:
+        redactor = self._run.redactor
+        before = dict(redactor.counts) if redactor is not None else {}
+        attributes = self._request_attributes()
+        body, lengths = outcome.body, outcome.lengths
+        content_type = _content_type(outcome)
+        if redactor is not None and outcome.status is not None:
+            body, lengths = redactor.stream(body, lengths or (len(body),), content_type)
+            lengths = lengths if outcome.lengths else ()
+        response = None
+        if outcome.status is not None:
+            headers = outcome.headers
+            if redactor is not None:
+                headers = redactor.headers(headers, response=True)
+            response = Response(
+                outcome.status, headers, body, lengths, tuple(outcome.times_ns) if lengths else ()
+            )
+        self._answer_attributes(attributes, outcome, response, content_type)
+        if redactor is not None and (replaced := redactor.since(before)):
+            attributes[names.REDACTED] = replaced
+        if self._target.content == "none":
+            attributes[names.CONTENT] = "none"
+        else:
+            self._payload(attributes, outcome, response)
+        self.span.set_attributes(attributes)
+        self._check_limits(attributes)
+
+    def _request_attributes(self) -> dict[str, Any]:
+        call, run, asked = self._call, self._run, self._asked
+        url = run.redactor.url(call.url) if run.redactor is not None else call.url
+        attributes: dict[str, Any] = {
+            names.FORMAT: names.FORMAT_VERSION,
+            names.KIND: "exchange",
+            names.RUN_ID: run.id,
+            names.URL_FULL: url,
+        }
+        if call.dialect is not None:
+            attributes[names.DIALECT] = call.dialect.name
+        if call.resent:
+            attributes[names.HTTP_RESEND_COUNT] = call.resent
+        if self._target.replayed:
+            attributes[names.REPLAYED] = True
+        if asked is None or self._nested:
+            return attributes
+        if call.dialect is not None and asked.operation is not None:
+            attributes.update(call.dialect.constants)
+        attributes.update(asked.attributes)
+        if self._target.content in ("new", "all"):
+            self._input_messages(attributes, asked)
+        return attributes
+
+    def _input_messages(self, attributes: dict[str, Any], asked: Asked) -> None:
+        known = self._messages_known() if self._target.content == "new" else 0
+        if known:
+            attributes[names.MESSAGES_BEFORE] = known
+        if messages := asked.render(known):
+            attributes[names.INPUT_MESSAGES] = _json(messages)
+        if known:
+            return  # instructions and tools stand on the span that began this history
+        if asked.system is not None and (system := asked.system()):
+            attributes[names.SYSTEM_INSTRUCTIONS] = _json(system)
+        if asked.tools is not None and (tools := asked.tools()):
+            attributes[names.TOOL_DEFINITIONS] = _json(tools)
+
+    def _messages_known(self) -> int:
+        """How many of the input messages an earlier span of this run already shows."""
+        base = self._base
+        if base is None or base.body.asked is None or not base.body.history_end:
+            return 0
+        return base.body.asked.message_count if base.prefix >= base.body.history_end else 0
+
+    def _answer_attributes(
+        self, attributes: dict[str, Any], outcome: Outcome, response: Response | None, content_type: str
+    ) -> None:
+        call, asked = self._call, self._asked
+        error: str | None = outcome.error.type if outcome.error is not None else None
+        if response is not None:
+            attributes[names.HTTP_STATUS] = response.status
+            if call.dialect is not None and asked is not None:
+                answered = call.dialect.answer(response.body, response.status, content_type, asked)
+                error = error or (answered.error[0] if answered.error else None)
+                if not self._nested:
+                    self._answered(attributes, answered, asked)
+            if error is None and response.status >= 400:
+                error = str(response.status)
+        if asked is not None and asked.stream and outcome.first_chunk_ns is not None and not self._nested:
+            attributes[names.TIME_TO_FIRST_CHUNK] = outcome.first_chunk_ns / 1e9
+        if error is not None or outcome.end == "abandoned":
+            attributes[names.ERROR_TYPE] = error or "_OTHER"
+            self.span.set_status(Status(StatusCode.ERROR, None))
+
+    def _answered(self, attributes: dict[str, Any], answered: Answered, asked: Asked) -> None:
+        if asked.operation is not None:
+            attributes.update(answered.attributes)
+        if answered.messages and self._target.content in ("new", "all"):
+            attributes[names.OUTPUT_MESSAGES] = _json(answered.messages)
+
+    def _payload(self, attributes: dict[str, Any], outcome: Outcome, response: Response | None) -> None:
+        redactor = self._run.redactor
+        headers = self._call.headers
+        if redactor is not None:
+            headers = redactor.headers(headers, response=False)
+        attributes[names.REQUEST_HEADERS] = codec.write_headers(headers)
+        if outcome.content_encoding:
+            attributes[names.RESPONSE_CONTENT_ENCODING] = outcome.content_encoding
+        codec.write_end(attributes, outcome.end, self._clean(outcome))
+        if self._body is not None:
+            codec.write_body(attributes, self._body, self._base)
+        if response is not None:
+            codec.write_response(attributes, response)
+
+    def _clean(self, outcome: Outcome) -> Any:
+        error, redactor = outcome.error, self._run.redactor
+        if error is None or redactor is None:
+            return error
+        return type(error)(error.type, redactor.text(error.message))
+
+    # --- limits --------------------------------------------------------------------------------------------------
+
+    def _check_limits(self, wanted: Mapping[str, Any]) -> None:
+        """See whether the SDK kept what it was given; text that it cut is given again as bytes, which it keeps."""
+        kept: Mapping[str, Any] | None = getattr(self.span, "attributes", None)
+        if kept is None:
+            return
+        cut = [name for name in _PAYLOAD if name in wanted and not _same(kept.get(name), wanted[name])]
+        if cut:
+            self.span.set_attributes(_as_bytes(wanted, cut))
+            kept = getattr(self.span, "attributes", {})
+            cut = [name for name in cut if not isinstance(kept.get(name), bytes)]
+        lost = cut or [name for name in wanted if name not in kept]
+        if not lost:
+            return
+        self.span.set_attribute(names.CUT, lost)
+        _guard.once(
+            "limits",
+            "the span limits of this TracerProvider cut or dropped %s; such spans cannot be replayed. "
+            "Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT.",
+            ", ".join(lost),
+        )
+
+
+def _same(kept: object, wanted: object) -> bool:
+    if type(kept) is not type(wanted):
+        return False
+    return len(kept) == len(wanted)  # type: ignore[arg-type]  # both are str or both are bytes here
+
+
+def _as_bytes(wanted: Mapping[str, Any], cut: list[str]) -> dict[str, Any]:
+    encodings = {names.REQUEST_BODY: names.REQUEST_ENCODING, names.RESPONSE_BODY: names.RESPONSE_ENCODING}
+    again: dict[str, Any] = {}
+    for name in cut:
+        if isinstance(value := wanted[name], str):
+            again[encodings[name]] = "+".join(
+                part for part in (wanted.get(encodings[name], ""), "zstd") if part
+            )
+            again[name] = codec.compress(value.encode())
+    return again
+
+
+def _span_name(operation: str | None, model: str | None, method: str) -> str:
+    if operation is None:
+        return method
+    return f"{operation} {model}" if model else operation
+
+
+def _content_type(outcome: Outcome) -> str:
+    return next((value for name, value in outcome.headers if name == "content-type"), "")
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def split_url(url: str) -> tuple[str, int | None, str]:
+    """Host, port (the scheme's own where none is given) and path with query of `url`."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.hostname or "", port, parts.path + (f"?{parts.query}" if parts.query else "")

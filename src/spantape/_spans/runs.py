@@ -1,0 +1,255 @@
+"""What a run remembers while it is being recorded: its steps so far, its secrets, its recent bodies.
+
+Bodies are remembered to write the next one as a delta, and only once their own span has ended: a delta whose base
+was never exported could not be read. Everything is bounded: bodies by bytes over all runs, runs by number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from spantape._dialects._base import Asked
+from spantape._spans.body import Base, Body
+from spantape._spans.delta import find_delta
+from spantape._spans.redaction import Edit, Redactor
+
+BODIES_PER_RUN = 8
+BODIES_BYTES = 24 * 1024 * 1024
+LARGEST_BASE = 8 * 1024 * 1024
+SMALLEST_SHARE = 192
+RUNS = 4096
+ROOTLESS_RUNS = 64
+
+KEYFRAME_EVERY = 256
+KEYFRAME_EVERY_SMALL = 32
+SMALL_BODY = 32 * 1024
+"""A lost span costs every body that was written as a delta to it, so a whole body (a keyframe) is written every
+so often: more often where it is small. A keyframe of a long history would be the largest span of its run."""
+
+
+class Run:
+    """One run in the making. Thread-safe."""
+
+    def __init__(self, run_id: str, redactor: Redactor | None) -> None:
+        self.id = run_id
+        self.redactor = redactor
+        self._steps = itertools.count()
+        self._bodies: deque[Body] = deque()
+        self._lock = threading.Lock()
+
+    def next_step(self) -> int:
+        """The next step's place in the run, from 0."""
+        return next(self._steps)
+
+    def candidates(self, path: str) -> list[Body]:
+        """The remembered bodies sent to `path`, newest first."""
+        with self._lock:
+            return [body for body in reversed(self._bodies) if body.path == path]
+
+    def remember(self, body: Body) -> int:
+        """Keep `body` as a base for those to come; returns the change in bytes held."""
+        if len(body.raw) > LARGEST_BASE:
+            return 0
+        grown = len(body.raw)
+        with self._lock:
+            held = sum(len(known.raw) for known in self._bodies)
+            while self._bodies and (len(self._bodies) >= BODIES_PER_RUN or held > LARGEST_BASE):
+                freed = len(self._bodies.popleft().raw)
+                held -= freed
+                grown -= freed
+            self._bodies.append(body)
+        return grown
+
+    def forget_bodies(self) -> int:
+        """Drop all remembered bodies; returns the bytes they held."""
+        with self._lock:
+            held = sum(len(body.raw) for body in self._bodies)
+            self._bodies.clear()
+        return held
+
+    def record_body(
+        self, path: str, raw: bytes, ask: Callable[[bytes], Asked | None]
+    ) -> tuple[Body, Base | None]:
+        """`raw` as it is to be recorded, and what it grew from.
+
+        Only what is new since its base is searched for secrets; `ask` reads the recorded bytes, and is not called
+        for a body that this run has sent before.
+        """
+        origin = _nearest(raw, self.candidates(path))
+        if origin is not None and origin.body.raw == raw:
+            known = origin.body
+            again = Body(path, known.raw, known.data, known.digest, known.edits, known.depth + 1, known.asked)
+            return _chained(again, Base(known, len(known.data), 0))
+        edits = self._edits(raw, origin)
+        data = apply_edits(raw, edits)
+        body = Body(path, raw, data, "", edits, asked=ask(data))
+        if origin is None:
+            return body, None
+        prefix, suffix = origin.prefix, origin.suffix
+        if edits or origin.body.edits:
+            prefix, suffix = find_delta(origin.body.data, data)
+        body.depth = origin.body.depth + 1
+        return _chained(body, Base(origin.body, prefix, suffix))
+
+    def _edits(self, raw: bytes, origin: Base | None) -> Sequence[Edit]:
+        if self.redactor is None:
+            return ()
+        if origin is None:
+            return self.redactor.edits(raw)
+        new = self.redactor.edits(raw, origin.prefix, len(raw) - origin.suffix)
+        if not origin.body.edits:
+            return new
+        return _merge(_carried(origin, len(raw)), new)
+
+
+def _chained(body: Body, base: Base) -> tuple[Body, Base | None]:
+    every = KEYFRAME_EVERY_SMALL if len(body.data) <= SMALL_BODY else KEYFRAME_EVERY
+    if body.depth >= every:
+        body.depth = 0
+        return body, None
+    return body, base
+
+
+def _nearest(raw: bytes, candidates: Sequence[Body]) -> Base | None:
+    best: Base | None = None
+    for body in candidates:
+        if raw == body.raw:
+            return Base(body, len(raw), 0)
+        if best is not None and _continues(raw, best.body):
+            break  # a history that is continued is as good a base as there is
+        prefix, suffix = find_delta(body.raw, raw)
+        if prefix + suffix >= SMALLEST_SHARE and (
+            best is None or prefix + suffix > best.prefix + best.suffix
+        ):
+            best = Base(body, prefix, suffix)
+    return best
+
+
+def _continues(raw: bytes, earlier: Body) -> bool:
+    """Whether `raw` has the whole input history of `earlier` and more."""
+    if len(raw) <= len(earlier.raw) or not earlier.history_end:
+        return False
+    if earlier.edits:
+        prefix, suffix = find_delta(earlier.raw, raw)
+        return prefix + suffix >= len(earlier.raw)
+    end = earlier.history_end
+    if raw[end - 64 if end > 64 else 0 : end] != earlier.data[end - 64 if end > 64 else 0 : end]:
+        return False  # the end of a history tells most of them apart, without reading them whole
+    return raw.startswith(earlier.data[:end])
+
+
+def _carried(origin: Base, length: int) -> list[Edit]:
+    """The edits of the base that lie in what it shares with a new body of `length`, at their new places."""
+    shift = length - len(origin.body.raw)
+    tail = len(origin.body.raw) - origin.suffix
+    head = [edit for edit in origin.body.edits if edit.stop <= origin.prefix]
+    moved = [
+        Edit(edit.start + shift, edit.stop + shift, edit.replacement)
+        for edit in origin.body.edits
+        if edit.start >= tail
+    ]
+    return head + moved
+
+
+def _merge(carried: Sequence[Edit], new: Sequence[Edit]) -> list[Edit]:
+    """Both, in order; where two overlap, the new one, which saw more of the text."""
+    kept = [
+        old for old in carried if not any(old.start < edit.stop and edit.start < old.stop for edit in new)
+    ]
+    return sorted([*kept, *new], key=lambda edit: edit.start)
+
+
+def apply_edits(data: bytes, edits: Sequence[Edit]) -> bytes:
+    """`data` with the edits made (in order, not overlapping); `data` itself where there are none."""
+    if not edits:
+        return data
+    parts: list[bytes] = []
+    at = 0
+    for edit in edits:
+        parts += (data[at : edit.start], edit.replacement)
+        at = edit.stop
+    parts.append(data[at:])
+    return b"".join(parts)
+
+
+@dataclass(slots=True)
+class Found:
+    """The run of a call without a root: its id, and the span that its history was last seen in."""
+
+    run: Run
+    link: object | None
+
+
+class RunBook:
+    """The runs that one target is recording, least recently used first. Thread-safe."""
+
+    def __init__(self, make_redactor: Callable[[], Redactor | None]) -> None:
+        self._make_redactor = make_redactor
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._rootless: OrderedDict[str, tuple[Run, Body, object]] = OrderedDict()
+        self._held = 0
+        self._lock = threading.Lock()
+
+    def run(self, run_id: str) -> Run:
+        """The run of that id, made where it is new."""
+        with self._lock:
+            run = self._runs.get(run_id)
+            if run is None:
+                run = Run(run_id, self._make_redactor())
+                self._keep(run)
+            else:
+                self._runs.move_to_end(run_id)
+            return run
+
+    def _keep(self, run: Run) -> None:
+        self._runs[run.id] = run
+        if len(self._runs) > RUNS:
+            _, old = self._runs.popitem(last=False)
+            self._held -= old.forget_bodies()
+
+    def begin(self) -> Run:
+        """A run whose id is not known yet; `adopt` makes it one of the book's."""
+        return Run("", self._make_redactor())
+
+    def adopt(self, run: Run, run_id: str) -> None:
+        """Give a begun run its id."""
+        run.id = run_id
+        with self._lock:
+            self._keep(run)
+
+    def continued(self, path: str, raw: bytes, *, resent: bool) -> Found | None:
+        """The rootless run whose history `raw` continues, None where it begins one.
+
+        A body that is sent again as it was belongs to the same run where the client says that it retries.
+        """
+        with self._lock:
+            recent = list(reversed(self._rootless.values()))
+        for run, body, span_context in recent:
+            if body.path == path and (_continues(raw, body) or (resent and raw == body.raw)):
+                return Found(run, span_context)
+        return None
+
+    def remember(self, run: Run, body: Body, *, rootless_span: object | None = None) -> None:
+        """Keep `body` as a base in its run, and as the head of a rootless run where `rootless_span` is given."""
+        grown = run.remember(body)
+        with self._lock:
+            self._held += grown
+            if rootless_span is not None and body.history_end:
+                self._rootless[run.id] = (run, body, rootless_span)
+                self._rootless.move_to_end(run.id)
+                if len(self._rootless) > ROOTLESS_RUNS:
+                    self._rootless.popitem(last=False)
+            if self._held > BODIES_BYTES:
+                self._shed(run)
+
+    def _shed(self, keep: Run) -> None:
+        for run in self._runs.values():
+            if self._held <= BODIES_BYTES:
+                return
+            if run is not keep:
+                self._held -= run.forget_bodies()
+                self._rootless.pop(run.id, None)

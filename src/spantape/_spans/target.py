@@ -1,0 +1,111 @@
+"""Where the spans of a call go: a tracer with the runs that it is recording.
+
+`instrument()` makes one target, on the user's TracerProvider; a recording session makes another, on a provider of
+its own that neither samples nor limits. A call that crosses a seam becomes a span in each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanContext, Tracer
+
+from spantape._spans.redaction import Redactor
+from spantape._spans.runs import Run, RunBook
+
+Content = Literal["new", "all", "event", "none"]
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """One place where spans go.
+
+    `ambient` targets live in the program's own OpenTelemetry context: their spans have the current span as parent
+    and are current while the call runs. Others keep to themselves, under `root`. `everything` records calls to
+    any host, not only to models.
+    """
+
+    tracer: Tracer
+    content: Content = "new"
+    redact: bool = True
+    ambient: bool = True
+    everything: bool = False
+    replayed: bool = False
+    fixed_run: Run | None = None
+    root: Span | None = None
+    book: RunBook = field(init=False)
+    _span_key: str = field(init=False)
+    _run_key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.book = RunBook(Redactor if self.redact else _no_redactor)
+        self._span_key = otel_context.create_key("spantape-span")
+        self._run_key = otel_context.create_key("spantape-run")
+
+    def current_run(self, context: Context, *, inside_model_span: bool = False) -> Run | None:
+        """The run that `context` is in: the session's, an agent's, or that of the trace around it.
+
+        None where there is no root, also where the only span around is the one that another instrumentation
+        opened for this very call: a loop of bare calls has one such trace for each.
+        """
+        if self.fixed_run is not None:
+            return self.fixed_run
+        run = context.get(self._run_key)
+        if isinstance(run, Run):
+            return run
+        span = trace.get_current_span(context)
+        if inside_model_span and getattr(span, "parent", None) is None:
+            return None
+        parent = span.get_span_context()
+        return self.book.run(format(parent.trace_id, "032x")) if parent.is_valid else None
+
+    def parent(self, context: Context) -> Context:
+        """The context to start a span in, so that it has the right parent."""
+        if self.ambient:
+            return context
+        own = context.get(self._span_key) or self.root
+        return trace.set_span_in_context(own, Context()) if isinstance(own, Span) else Context()
+
+    def within(self, context: Context, span: Span, run: Run | None) -> Context:
+        """`context` with `span` as the current one of this target."""
+        inner = trace.set_span_in_context(span, context) if self.ambient else context
+        entries: dict[str, object] = {**inner, self._span_key: span}
+        if run is not None:
+            entries[self._run_key] = run
+        return Context(entries)
+
+
+def _no_redactor() -> None:
+    return None
+
+
+def outer_model_span(context: Context) -> bool:
+    """Whether another instrumentation has opened a span for this very model call.
+
+    Told by the attributes that such spans start with: the conventions', old and new, OpenLLMetry's and
+    OpenInference's. Agent, tool and workflow spans are not calls.
+    """
+    span = trace.get_current_span(context)
+    attributes: Any = getattr(span, "attributes", None)
+    if not attributes:
+        return False
+    operation = attributes.get("gen_ai.operation.name")
+    if operation is not None:
+        return operation in MODEL_OPERATIONS and "spantape.kind" not in attributes
+    if attributes.get("openinference.span.kind") in ("LLM", "EMBEDDING"):
+        return True
+    return "llm.request.type" in attributes or "gen_ai.system" in attributes
+
+
+MODEL_OPERATIONS = frozenset(
+    {"chat", "generate_content", "text_completion", "embeddings", "fetch_response", "retrieval"}
+)
+
+
+def link_to(span_context: object) -> list[trace.Link]:
+    """A link to the span in which this history was last seen."""
+    return [trace.Link(span_context)] if isinstance(span_context, SpanContext) else []
