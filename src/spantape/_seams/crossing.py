@@ -1,0 +1,206 @@
+"""One call crossing a seam: sans-I/O, the same for every library, sync and async.
+
+A seam calls `open_crossing` before the call, `answered` with the response's head, `arrived` with each chunk, and
+`end` once at the end. While tracing, nothing here raises into the program; while replaying, a call is answered
+from the tape or fails, and never goes on to the network.
+"""
+
+from __future__ import annotations
+
+import queue
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import Token
+from typing import TYPE_CHECKING
+
+from opentelemetry import context as otel_context
+
+from spantape import _guard, _state
+from spantape._model import End, Failure, Headers
+from spantape._spans.call import Call, Outcome
+from spantape._spans.exchange import ExchangeSpan
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
+    from spantape._seams.served import Served
+    from spantape._session import Session
+    from spantape._spans.target import Target
+
+
+class Crossing:
+    """One call in flight, with its span in each target. `served` is the step that answers it, if a tape does."""
+
+    def __init__(self, call: Call, targets: Sequence[Target], session: Session | None) -> None:
+        self.call = call
+        self.served: Served | None = None
+        self.chunks: list[bytes] = []
+        self.times_ns: list[int] = []
+        self._session = session
+        self._sent: list[bytes] = []
+        self._status: int | None = None
+        self._headers: Headers = ()
+        self._ended = False
+        self._lock = threading.Lock()
+        self._spans = [span for target in targets if (span := _guard.guarded(ExchangeSpan, target, call))]
+        self._started = time.perf_counter_ns()
+
+    @property
+    def context(self) -> Context | None:
+        """The context to make the call in, None where nothing changes."""
+        for span in self._spans:
+            if span.ambient:
+                return span.context
+        return None
+
+    def sending(self, chunk: bytes) -> None:
+        """Note a piece of a request body that is streamed out."""
+        self._sent.append(chunk)
+
+    def answered(self, status: int, headers: Headers) -> None:
+        """Note the head of the response."""
+        self._status, self._headers = status, headers
+
+    def arrived(self, chunk: bytes) -> None:
+        """Note a piece of the response body, as it came over the wire."""
+        self.chunks.append(chunk)
+        self.times_ns.append(time.perf_counter_ns() - self._started)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the span has ended."""
+        return self._ended
+
+    def end(self, end: End, error: BaseException | None = None) -> None:
+        """End the spans; only the first call counts."""
+        with self._lock:
+            if self._ended:
+                return
+            self._ended = True
+        _guard.guarded(self._finish, end, error)
+        self.chunks, self.times_ns = [], []
+
+    def _finish(self, end: End, error: BaseException | None) -> None:
+        failure = None if error is None else Failure(qualified_name(error), str(error))
+        outcome = Outcome(self._status, self._headers, self.chunks, self.times_ns, end, failure)
+        try:
+            outcome.settle()
+        finally:
+            sent = b"".join(self._sent) if self.call.body is None else None
+            for span in self._spans:
+                _guard.guarded(span.finish, outcome, sent)
+
+
+def open_crossing(call: Call) -> Crossing | None:
+    """The crossing of `call`, None where nobody records it: the call then goes on as if we were not there.
+
+    Raises:
+        Miss: the call is replayed, and the tape does not hold it.
+    """
+    session = _state.current_session()
+    if suppressed():
+        return None
+    if session is not None and session.replays:
+        return session.cross(call)
+    return _guard.guarded(_record, call, session)
+
+
+_SUPPRESS = (
+    otel_context._SUPPRESS_INSTRUMENTATION_KEY,  # noqa: SLF001 - the one spelling that all instrumentations share
+    otel_context._SUPPRESS_HTTP_INSTRUMENTATION_KEY,  # noqa: SLF001
+    "suppress_instrumentation",  # what older packages set
+)
+
+
+def suppressed() -> bool:
+    """Whether the program asked instrumentations to look away here, as exporters do for their own requests."""
+    context = otel_context.get_current()
+    return bool(context) and any(context.get(key) for key in _SUPPRESS)
+
+
+def _record(call: Call, session: Session | None) -> Crossing | None:
+    call.settle()
+    targets = wanted_targets(call, session)
+    return Crossing(call, targets, session) if targets else None
+
+
+def wanted_targets(call: Call, session: Session | None) -> list[Target]:
+    """The targets that want a span of `call`, the program's own first."""
+    targets = []
+    if _state.STATE.target is not None:
+        targets.append(_state.STATE.target)
+    if session is not None:
+        targets.extend(session.targets)
+    return [target for target in targets if target.everything or call.is_model_call()]
+
+
+def qualified_name(error: BaseException) -> str:
+    """The class of `error` with its module."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+# --- responses that nobody reads, closes or keeps ----------------------------------------------------------------
+
+_abandoned: queue.SimpleQueue[tuple[Crossing, threading.Event]] = queue.SimpleQueue()
+_reaper: threading.Thread | None = None
+_REAP_WAIT_SECONDS = 0.05
+
+
+def abandon(crossing: Crossing) -> None:
+    """End the spans of a response that was dropped; called from `__del__`.
+
+    The garbage collector may run anywhere, also while this thread holds an exporter's lock, so another thread does
+    it; this one waits a moment for it, and goes on where that thread in turn waits for such a lock.
+    """
+    if crossing.ended or sys.is_finalizing():
+        return
+    done = threading.Event()
+    _abandoned.put((crossing, done))
+    _ensure_reaper()
+    done.wait(_REAP_WAIT_SECONDS)
+
+
+def _ensure_reaper() -> None:
+    global _reaper  # noqa: PLW0603 - one thread for the process, started when it is first needed
+    if _reaper is None or not _reaper.is_alive():
+        _reaper = threading.Thread(target=_reap, name="spantape-reaper", daemon=True)
+        _reaper.start()
+
+
+def _reap() -> None:
+    while True:
+        crossing, done = _abandoned.get()
+        ended(crossing, "abandoned")
+        done.set()
+        del crossing, done
+
+
+@contextmanager
+def around(crossing: Crossing) -> Iterator[None]:
+    """Make the call within: its span is current, and an exception ends it. Fails for nobody."""
+    token = _guard.guarded(_attach, crossing)
+    try:
+        yield
+    except Exception as error:
+        ended(crossing, "error", error)
+        raise
+    except BaseException as error:  # cancelled or interrupted: the program left
+        ended(crossing, "closed", error)
+        raise
+    finally:
+        if token is not None:
+            _guard.guarded(otel_context.detach, token)
+
+
+def _attach(crossing: Crossing) -> Token[Context] | None:
+    context = crossing.context
+    return None if context is None else otel_context.attach(context)
+
+
+def ended(crossing: Crossing, end: End, error: BaseException | None = None) -> None:
+    """End the crossing's spans; fails for nobody."""
+    _guard.guarded(crossing.end, end, error)

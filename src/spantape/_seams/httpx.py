@@ -1,0 +1,311 @@
+"""The seam of httpx2 and httpx: the transport that a client chooses for a request.
+
+Wrapped is the choice (`Client._transport_for_url`), not a transport class: so every transport that a user passed
+in, mounts and proxies are covered, each redirect is a call of its own, and the client does everything else (cookies,
+timing, decoding, errors) as it always does, for replayed answers too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from spantape import _guard, _state
+from spantape._model import Headers
+from spantape._seams._patch import Where, Wrapper
+from spantape._seams.crossing import Crossing, abandon, around, ended, open_crossing
+from spantape._seams.served import Served
+from spantape._spans.call import Call
+
+
+def _sync(module: ModuleType) -> Wrapper:
+    proxy = classes(module).Transport
+    return lambda wrapped, _instance, args, kwargs: _chosen(proxy, wrapped(*args, **kwargs))
+
+
+def _async(module: ModuleType) -> Wrapper:
+    proxy = classes(module).AsyncTransport
+    return lambda wrapped, _instance, args, kwargs: _chosen(proxy, wrapped(*args, **kwargs))
+
+
+def _chosen(proxy: Any, transport: Any) -> Any:
+    return proxy(transport) if _state.watching() else transport
+
+
+TABLE = tuple(
+    Where(module, path, make)
+    for module in ("httpx2", "httpx")
+    for path, make in (("Client._transport_for_url", _sync), ("AsyncClient._transport_for_url", _async))
+)
+
+
+@lru_cache(maxsize=8)
+def classes(module: ModuleType) -> SimpleNamespace:
+    """The transports and streams for one of the two libraries, each derived from that library's own bases.
+
+    The clients check the types of streams, so the classes below are only halves until they know their library.
+    """
+    sync, asynchronous = module.SyncByteStream, module.AsyncByteStream
+    halves = {
+        "Transport": (_Transport, module.BaseTransport),
+        "AsyncTransport": (_AsyncTransport, module.AsyncBaseTransport),
+        "RequestTee": (_RequestTee, sync),
+        "AsyncRequestTee": (_AsyncRequestTee, asynchronous),
+        "Tee": (_Tee, sync),
+        "AsyncTee": (_AsyncTee, asynchronous),
+        "ServedStream": (_ServedStream, sync, asynchronous),
+    }
+    made = SimpleNamespace()
+    for name, bases in halves.items():
+        setattr(made, name, type(name, bases, {"library": module, "made": made}))
+    return made
+
+
+# --- transports --------------------------------------------------------------------------------------------------
+
+
+class _Proxy:
+    """A chosen transport, with its calls crossing the seam on their way in and out."""
+
+    library: ModuleType
+    made: SimpleNamespace
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def _answer(self, request: Any, served: Served) -> Any:
+        return _built(self.library, request, served, self.made.ServedStream)
+
+
+class _Transport(_Proxy):
+    def handle_request(self, request: Any) -> Any:
+        if _state.replaying():
+            request.read()
+        crossing = _open(request)
+        if crossing is None:
+            return self._inner.handle_request(request)
+        if crossing.served is not None:
+            return self._answer(request, crossing.served)
+        _tap_request(request, crossing, self.made.RequestTee)
+        with around(crossing):
+            response = self._inner.handle_request(request)
+        _guard.guarded(_watch, crossing, response, self.made.Tee)
+        return response
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+class _AsyncTransport(_Proxy):
+    async def handle_async_request(self, request: Any) -> Any:
+        if _state.replaying():
+            await request.aread()
+        crossing = _open(request)
+        if crossing is None:
+            return await self._inner.handle_async_request(request)
+        if crossing.served is not None:
+            return self._answer(request, crossing.served)
+        _tap_request(request, crossing, self.made.AsyncRequestTee)
+        with around(crossing):
+            response = await self._inner.handle_async_request(request)
+        _guard.guarded(_watch, crossing, response, self.made.AsyncTee)
+        return response
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+# --- requests ----------------------------------------------------------------------------------------------------
+
+
+def call_of(request: Any) -> Call:
+    """The call that an httpx request is about to make."""
+    url = request.url
+    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+    return Call(
+        method=request.method,
+        url=str(url),
+        host=url.host,
+        port=port,
+        target=url.raw_path.decode("ascii", "replace"),
+        headers=_headers(request.headers),
+        body=getattr(request, "_content", None),
+    )
+
+
+def _headers(headers: Any) -> Headers:
+    """Every header with its lower-case name; bytes that are not UTF-8 are read as latin-1, as httpx does."""
+    encoding = headers.encoding
+    return tuple((name.decode(encoding).lower(), value.decode(encoding)) for name, value in headers.raw)
+
+
+def _open(request: Any) -> Crossing | None:
+    if _state.replaying():
+        return open_crossing(call_of(request))
+    return _guard.guarded(lambda: open_crossing(call_of(request)))
+
+
+def _tap_request(request: Any, crossing: Crossing, tee: Any) -> None:
+    """Note a body that is streamed out as it passes."""
+    if crossing.call.body is None:
+        request.stream = tee(request.stream, crossing)
+
+
+# --- responses ---------------------------------------------------------------------------------------------------
+
+
+def _built(module: ModuleType, request: Any, served: Served, stream: Any) -> Any:
+    """The recorded response, as the transport would have given it."""
+    if served.error is not None and served.response is None:
+        raise error_of(module, served.error.type, served.error.message, request)
+    response = served.response
+    if response is None:
+        raise served.nothing()
+    return module.Response(
+        response.status,
+        headers=[(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in served.headers()],
+        stream=stream(served, request),
+        extensions={"http_version": b"HTTP/1.1"},
+    )
+
+
+def error_of(module: ModuleType, kind: str, message: str, request: Any) -> BaseException:
+    """The library's own exception of that class name; a transport error where it has none of that name."""
+    found = getattr(module, kind.rpartition(".")[2], None)
+    if isinstance(found, type) and issubclass(found, module.TransportError):
+        return found(message, request=request)
+    return module.TransportError(f"{kind}: {message}", request=request)  # type: ignore[no-any-return]
+
+
+def _watch(crossing: Crossing, response: Any, tee: Any) -> None:
+    """Let the response's body pass by the crossing."""
+    crossing.answered(response.status_code, _headers(response.headers))
+    if hasattr(response, "_content"):  # made in memory: nobody will read its stream
+        for chunk in response.stream:
+            crossing.arrived(chunk)
+        ended(crossing, "complete")
+    else:
+        response.stream = tee(response.stream, crossing)
+
+
+# --- streams -----------------------------------------------------------------------------------------------------
+
+
+class _Stream:
+    """A stream of the library with the crossing that it belongs to."""
+
+    library: ModuleType
+
+    def __init__(self, stream: Any, crossing: Crossing) -> None:
+        self._stream, self._crossing = stream, crossing
+
+
+class _RequestTee(_Stream):
+    """A request body on its way out, noted as it passes."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._stream:
+            _guard.guarded(self._crossing.sending, chunk)
+            yield chunk
+
+    def close(self) -> None:
+        self._stream.close()
+
+
+class _AsyncRequestTee(_Stream):
+    """A request body on its way out, noted as it passes."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            _guard.guarded(self._crossing.sending, chunk)
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+class _Tee(_Stream):
+    """A response body that passes through untouched, each chunk noted before it is handed on."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        crossing = self._crossing
+        try:
+            for chunk in self._stream:
+                try:
+                    crossing.arrived(chunk)
+                except Exception as error:  # noqa: BLE001 - the guard, inlined: this runs for every chunk
+                    _guard.report(crossing.arrived, error)
+                yield chunk
+        except Exception as error:
+            ended(crossing, "error", error)
+            raise
+        ended(crossing, "complete")
+
+    def close(self) -> None:
+        try:
+            self._stream.close()
+        finally:
+            ended(self._crossing, "closed")
+
+    def __del__(self) -> None:
+        abandon(self._crossing)
+
+
+class _AsyncTee(_Stream):
+    """A response body that passes through untouched, each chunk noted before it is handed on."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        crossing = self._crossing
+        try:
+            async for chunk in self._stream:
+                try:
+                    crossing.arrived(chunk)
+                except Exception as error:  # noqa: BLE001 - the guard, inlined: this runs for every chunk
+                    _guard.report(crossing.arrived, error)
+                yield chunk
+        except Exception as error:
+            ended(crossing, "error", error)
+            raise
+        ended(crossing, "complete")
+
+    async def aclose(self) -> None:
+        try:
+            await self._stream.aclose()
+        finally:
+            ended(self._crossing, "closed")
+
+    def __del__(self) -> None:
+        abandon(self._crossing)
+
+
+class _ServedStream:
+    """A recorded body, in the chunks in which it came; sync and async."""
+
+    library: ModuleType
+
+    def __init__(self, served: Served, request: Any) -> None:
+        self._served, self._request = served, request
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from self._served.chunks()
+        self._break_off()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for chunk in self._served.chunks():
+            yield chunk
+        self._break_off()
+
+    def _break_off(self) -> None:
+        if (failure := self._served.broke()) is not None:
+            raise error_of(self.library, failure.type, failure.message, self._request)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
