@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from spantape._model import End, Exchange, Failure, Headers, Json, Response
+from spantape._model import End, Exchange, Failure, Headers, Json, Request, Response
 
 Value = None | bool | int | float | str | bytes | Sequence["Value"] | Mapping[str, "Value"]
 """What an attribute may hold: OTLP's AnyValue."""
@@ -45,7 +45,7 @@ class ExchangeStep:
     """One HTTP exchange.
 
     `request_digest` and `response_digest` are sha256 hex of the bodies as recorded (redacted where redaction was
-    on); `response_digest` is None where no response came.
+    on), "" where none was recorded; `response_digest` and `status` are None where no response came.
     """
 
     index: int
@@ -56,12 +56,13 @@ class ExchangeStep:
     request_headers: Headers
     request_digest: str
     request_size: int
-    response: Response | None
+    status: int | None
     response_digest: str | None
     end: End
     error: Failure | None
     dialect: str | None
     load_body: Callable[[], bytes] = field(repr=False, compare=False)
+    load_response: Callable[[], Response | None] = field(repr=False, compare=False)
     kind: Literal["exchange"] = "exchange"
 
     def request_body(self) -> bytes:
@@ -69,14 +70,23 @@ class ExchangeStep:
 
         Raises:
             MissingBase: a base is not on the tape.
+            NotReplayable: the body was never recorded, or lost on its way.
             TapeDamaged: the rebuilt body does not have the recorded digest.
         """
         return self.load_body()
 
-    def exchange(self) -> Exchange:
-        """The whole exchange; `Raises` as `request_body`."""
-        from spantape._model import Request
+    @property
+    def response(self) -> Response | None:
+        """The response with its body, checked by its digest; None where none came.
 
+        Raises:
+            NotReplayable: the body was never recorded, or lost on its way.
+            TapeDamaged: the body does not decode, or does not have the recorded digest.
+        """
+        return self.load_response()
+
+    def exchange(self) -> Exchange:
+        """The whole exchange; `Raises` as `request_body` and `response`."""
         request = Request(self.method, self.url, self.request_headers, self.request_body())
         return Exchange(request, self.response, self.end, self.error)
 
@@ -92,11 +102,26 @@ class ToolStep:
     span: Span
     parent: int | None
     name: str
-    arguments: Json
-    result: Json
     result_type: str
     error: Failure | None
+    load_arguments: Callable[[], Json] = field(repr=False, compare=False)
+    load_result: Callable[[], Json] = field(repr=False, compare=False)
     kind: Literal["tool"] = "tool"
+
+    @property
+    def arguments(self) -> Json:
+        """The arguments by name.
+
+        Raises:
+            NotReplayable: they were never recorded, or lost on their way.
+            TapeDamaged: they are not JSON.
+        """
+        return self.load_arguments()
+
+    @property
+    def result(self) -> Json:
+        """What the call gave back, None where it raised; `Raises` as `arguments`."""
+        return self.load_result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +133,20 @@ class AgentStep:
     parent: int | None
     name: str
     callable: str | None
-    arguments: Json
-    result: Json
     error: Failure | None
+    load_arguments: Callable[[], Json] = field(repr=False, compare=False)
+    load_result: Callable[[], Json] = field(repr=False, compare=False)
     kind: Literal["agent"] = "agent"
+
+    @property
+    def arguments(self) -> Json:
+        """The arguments by name; `Raises` as `ToolStep.arguments`."""
+        return self.load_arguments()
+
+    @property
+    def result(self) -> Json:
+        """What the call gave back, None where it raised; `Raises` as `ToolStep.arguments`."""
+        return self.load_result()
 
 
 Step = ExchangeStep | ToolStep | AgentStep
@@ -121,13 +156,14 @@ Step = ExchangeStep | ToolStep | AgentStep
 class Tape:
     """One run, read from a file or from spans.
 
-    `sealed` is False for a recording that was cut short; `notes` then say what was dropped. `fingerprint` is the
+    `path` is None for a tape that is in no file. `sealed` is False for a recording that was cut short; `notes` then say what was dropped. `fingerprint` is the
     sha256 chain over the steps (`spantape.tape.fingerprint`), the same on any machine for the same behaviour.
     """
 
     path: str | None
     run_id: str
     name: str
+    spans: tuple[Span, ...]  # every span on the tape, also those that are no step, in order of start
     steps: tuple[Step, ...]
     fingerprint: str
     sealed: bool

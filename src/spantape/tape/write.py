@@ -1,0 +1,227 @@
+"""Tapes written: span by span through a journal, or at once from spans that are there already.
+
+Closing compacts the journal into one sealed file, which takes the tape's place in one step or not at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import zstandard
+from opentelemetry.sdk.trace import ReadableSpan
+
+from spantape._spans import names
+from spantape.errors import TapeError
+from spantape.tape.build import Recording, build_tape, first_run
+from spantape.tape.journal import SUFFIX, Journal, journal_lines
+from spantape.tape.limits import DEFAULT
+from spantape.tape.model import Span, Tape, Value
+from spantape.tape.otlp import LineWriter, resource_line, span_line
+from spantape.tape.seal import Seal, trailer
+from spantape.tape.unpack import WINDOW_LOG
+
+JOURNAL: Final = "spantape.journal"
+
+_LEVELS: Final = ((2 << 20, 19), (8 << 20, 15), (32 << 20, 9), (128 << 20, 6))
+"""(up to so many bytes, level): about a second of CPU for the first, a few for the last."""
+_FAST_LEVEL: Final = 3
+_PART_BYTES: Final = 1 << 20
+
+
+class TapeWriter:
+    """One run being recorded to `path`.
+
+    Every span given to `add` is in `<path>.journal` when the call returns; `close` makes the tape of them. `name`
+    and `run_id` say which run it is, `resource` what recorded it. Safe to use from many threads; a forked child
+    may add spans, and its parent closes.
+
+    Raises:
+        JournalBusy: another recording is writing the same path.
+        TapeError: the file cannot be made.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        name: str = "",
+        run_id: str = "",
+        resource: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self._header = {**(resource or {}), **_identity(name, run_id)}
+        self._lines = LineWriter()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise TapeError(f"cannot be written ({error})", path=self.path) from error
+        self._journal = Journal(journal_path(self.path), resource_line({**self._header, JOURNAL: True}))
+
+    def add(self, span: ReadableSpan) -> None:
+        """Put a finished span on the tape; it is on the file when this returns.
+
+        Raises:
+            TapeError: the file cannot be written, or the tape is closed.
+        """
+        self._journal.append(self._lines.line(span))
+
+    def close(self) -> Tape:
+        """The sealed tape of all spans that were added; the journal is gone.
+
+        A tape that was at the path before is replaced. In a forked child, which only has the journal from its
+        parent, this lets go of it and gives back what is on it so far.
+
+        Raises:
+            TapeError: it cannot be written; the journal then holds every span, and `close` may be called again.
+        """
+        self._journal.stop()
+        recording = self._recorded()
+        if self._journal.inherited:
+            self._journal.close()
+            return build_tape(recording, path=str(self._journal.path), sealed=False)
+        try:
+            tape = seal_recording(self.path, recording, header=self._header)
+        except BaseException:
+            self._journal.resume()
+            raise
+        self._journal.remove()
+        return tape
+
+    def abort(self) -> None:
+        """Drop what was recorded; a tape that was at the path before stays."""
+        if self._journal.inherited:
+            self._journal.close()
+        else:
+            self._journal.remove()
+
+    def _recorded(self) -> Recording:
+        path = self._journal.path
+        recording = Recording()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            for line in journal_lines(file, size, path, DEFAULT, recording.notes):
+                recording.add(line, str(path))
+        return recording
+
+
+def journal_path(path: Path) -> Path:
+    """Where the journal of the tape at `path` is."""
+    return path.with_name(path.name + SUFFIX)
+
+
+def write_tape(
+    path: str | os.PathLike[str],
+    spans: Iterable[Span],
+    *,
+    name: str = "",
+    run_id: str = "",
+    resource: Mapping[str, Value] | None = None,
+) -> Tape:
+    """The sealed tape of `spans`, written to `path` in one step; a tape that was there before is replaced.
+
+    Raises:
+        TapeError: it cannot be written, or the spans are none that a tape can hold.
+    """
+    recording = Recording()
+    for span in spans:
+        recording.add_span(span, span_line(span))
+    header = {**(resource or {}), **_identity(name, run_id)}
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    return seal_recording(Path(path), recording, header=header)
+
+
+def _identity(name: str, run_id: str) -> dict[str, Value]:
+    known: dict[str, Value] = {names.FORMAT: names.FORMAT_VERSION, names.RUN_ID: run_id, names.RUN_NAME: name}
+    return {key: value for key, value in known.items() if value}
+
+
+def seal_recording(path: Path, recording: Recording, *, header: Mapping[str, Any]) -> Tape:
+    """The sealed tape of `recording`, in the place of whatever was at `path`.
+
+    Raises:
+        TapeError: it cannot be written, or a span on it is not what a span of ours must be.
+    """
+    header = {**header, names.RUN_ID: header.get(names.RUN_ID) or first_run(recording.spans)}
+    recording.headers = [header]
+    tape = build_tape(recording, path=str(path), sealed=True)
+    lines = [resource_line(header), *recording.ordered_lines()]
+    content = hashlib.sha256()
+    for line in lines:
+        content.update(line)
+    seal = Seal(len(tape.steps), len(tape.spans), tape.fingerprint, content.hexdigest(), tape.run_id)
+    try:
+        _replace(path, [*lines, seal.line()])
+    except OSError as error:
+        raise TapeError(f"cannot be written ({error})", path=path) from error
+    return tape
+
+
+def _replace(path: Path, lines: Sequence[bytes]) -> None:
+    passing = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        with passing.open("xb") as file:
+            _pack(file, lines)
+            file.flush()
+            os.fsync(file.fileno())
+        passing.replace(path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            passing.unlink()
+        raise
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    if os.name != "posix":
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _pack(file: BinaryIO, lines: Sequence[bytes]) -> None:
+    size = sum(map(len, lines))
+    compressor = zstandard.ZstdCompressor(compression_params=_parameters(size)).compressobj(size=size)
+    total = hashlib.sha256()
+
+    def put(data: bytes) -> None:
+        total.update(data)
+        file.write(data)
+
+    for part in _joined(lines):
+        put(compressor.compress(part))
+    put(compressor.flush())
+    file.write(trailer(total.digest()))
+
+
+def _joined(lines: Sequence[bytes]) -> Iterable[bytes]:
+    held: list[bytes] = []
+    held_bytes = 0
+    for line in lines:
+        held.append(line)
+        held_bytes += len(line)
+        if held_bytes >= _PART_BYTES:
+            yield b"".join(held)
+            held, held_bytes = [], 0
+    yield b"".join(held)
+
+
+def _parameters(size: int) -> zstandard.ZstdCompressionParameters:
+    level = next((level for limit, level in _LEVELS if size <= limit), _FAST_LEVEL)
+    window_log = min(max(size.bit_length(), 10), WINDOW_LOG)
+    return zstandard.ZstdCompressionParameters.from_level(
+        level,
+        source_size=size,
+        window_log=window_log,
+        enable_ldm=True,
+        write_checksum=True,
+        write_content_size=True,
+    )
