@@ -96,12 +96,12 @@ def build_tape(
         path=path,
         run_id=run_id,
         name=_name(header, spans),
-        spans=tuple(in_order(spans)),
         steps=steps,
         fingerprint=fingerprint(steps),
         sealed=sealed,
         notes=tuple(recording.notes),
         resource={key: value for key, value in resource.items() if key not in _OWN_KEYS},
+        spans=tuple(in_order(spans)),
     )
 
 

@@ -158,14 +158,15 @@ class Tape:
 
     `path` is None for a tape that is in no file. `sealed` is False for a recording that was cut short; `notes` then say what was dropped. `fingerprint` is the
     sha256 chain over the steps (`spantape.tape.fingerprint`), the same on any machine for the same behaviour.
+    `spans` are all that the tape holds, also those that are no step, in order of start.
     """
 
     path: str | None
     run_id: str
     name: str
-    spans: tuple[Span, ...]  # every span on the tape, also those that are no step, in order of start
     steps: tuple[Step, ...]
     fingerprint: str
     sealed: bool
     notes: tuple[str, ...] = ()
     resource: Mapping[str, Value] = field(default_factory=dict)
+    spans: tuple[Span, ...] = ()

@@ -38,7 +38,8 @@ class TapeWriter:
     """One run being recorded to `path`.
 
     Every span given to `add` is in `<path>.journal` when the call returns; `close` makes the tape of them. `name`
-    and `run_id` say which run it is, `resource` what recorded it. Safe to use from many threads; a forked child
+    and `run_id` say which run it is, `resource` what recorded it; the spans of a tape that it `extends` are put on
+    it when it is closed. Safe to use from many threads; a forked child
     may add spans, and its parent closes.
 
     Raises:
@@ -53,8 +54,10 @@ class TapeWriter:
         name: str = "",
         run_id: str = "",
         resource: Mapping[str, Any] | None = None,
+        extends: Tape | None = None,
     ) -> None:
         self.path = Path(path)
+        self._before = () if extends is None else extends.spans
         self._header = {**(resource or {}), **_identity(name, run_id)}
         self._lines = LineWriter()
         try:
@@ -103,6 +106,8 @@ class TapeWriter:
     def _recorded(self) -> Recording:
         path = self._journal.path
         recording = Recording()
+        for span in self._before:
+            recording.add_span(span, span_line(span))
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             for line in journal_lines(file, size, path, DEFAULT, recording.notes):
