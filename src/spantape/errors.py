@@ -11,6 +11,7 @@
     │   ├── MissingBase           a delta payload whose base is not on the tape
     │   └── NotReplayable         the tape was recorded without payloads, or a span was cut on its way
     ├── UnusedSteps               a replay ended with recorded steps that nobody asked for
+    ├── ReplayedError             a recorded tool's exception, of a class that is not loaded here
     └── Drift                     a live run differs from its tape (mode rerecord, when asked to fail)
 
     Miss(BaseException)           a replayed program asked for something the tape does not hold
@@ -34,6 +35,7 @@ __all__ = [
     "NotReplayable",
     "PartialTapeWarning",
     "RecordingWarning",
+    "ReplayedError",
     "RoundTripWarning",
     "SeamError",
     "SpantapeError",
@@ -108,11 +110,15 @@ class UnusedSteps(SpantapeError):
     """A replay ended with recorded steps that the program did not ask for."""
 
 
+class ReplayedError(SpantapeError):
+    """The exception that a recorded tool raised, of a class that is not loaded here or wants more than a message."""
+
+
 class Drift(SpantapeError):
     """A live run differs from its tape."""
 
 
-class Miss(BaseException):  # noqa: N818 - a domain word; not an Exception, so that no SDK retries it away
+class Miss(BaseException):
     """A replayed program asked for something that its tape does not hold.
 
     The message shows a field-level difference to the nearest recorded step. `path` is the tape.

@@ -59,7 +59,9 @@ class Handle:
             try:
                 wrapt.unwrap_object(parent, attribute, wrapper)
             except (wrapt.WrapperNotOutermostError, wrapt.WrapperNotFoundError) as error:
-                logger.info("spantape's wrapper of %s stays below another tool's, switched off (%s)", attribute, error)
+                logger.info(
+                    "spantape's wrapper of %s stays below another tool's, switched off (%s)", attribute, error
+                )
 
 
 def install(table: Iterable[Where]) -> Handle:

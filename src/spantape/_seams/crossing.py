@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from opentelemetry import context as otel_context
 
 from spantape import _guard, _state
-from spantape._model import End, Failure, Headers
+from spantape._model import End, Failure, Headers, Response
 from spantape._spans.call import Call, Outcome
 from spantape._spans.exchange import ExchangeSpan
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spantape._seams.served import Served
     from spantape._session import Session
     from spantape._spans.target import Target
+    from spantape.tape.model import ExchangeStep
 
 
 class Crossing:
@@ -43,10 +44,13 @@ class Crossing:
         self._sent: list[bytes] = []
         self._status: int | None = None
         self._headers: Headers = ()
+        self._failure: Failure | None = None
         self._ended = False
         self._lock = threading.Lock()
         self._spans = [span for target in targets if (span := _guard.guarded(ExchangeSpan, target, call))]
         self._started = time.perf_counter_ns()
+        if session is not None:
+            session.opened(self)
 
     @property
     def context(self) -> Context | None:
@@ -82,9 +86,23 @@ class Crossing:
             self._ended = True
         _guard.guarded(self._finish, end, error)
         self.chunks, self.times_ns = [], []
+        if self._session is not None:
+            self._session.closed(self)
+
+    def replay(self, step: ExchangeStep) -> None:
+        """End the spans with what the tape holds; they say that it was replayed."""
+        if not self._spans:
+            return
+        response = step.response
+        if response is not None:
+            self.answered(response.status, response.headers)
+            self.chunks = list(pieces(response))
+            self.times_ns = list(response.chunk_times_ns)
+        self._failure = step.error
+        self.end(step.end)
 
     def _finish(self, end: End, error: BaseException | None) -> None:
-        failure = None if error is None else Failure(qualified_name(error), str(error))
+        failure = self._failure if error is None else Failure(qualified_name(error), str(error))
         outcome = Outcome(self._status, self._headers, self.chunks, self.times_ns, end, failure)
         try:
             outcome.settle()
@@ -143,6 +161,14 @@ def qualified_name(error: BaseException) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
+def pieces(response: Response) -> Iterator[bytes]:
+    """The body of a recorded response in the chunks in which it came."""
+    at = 0
+    for length in response.chunks or (len(response.body),):
+        yield response.body[at : at + length]
+        at += length
+
+
 # --- responses that nobody reads, closes or keeps ----------------------------------------------------------------
 
 _abandoned: queue.SimpleQueue[tuple[Crossing, threading.Event]] = queue.SimpleQueue()
@@ -162,6 +188,12 @@ def abandon(crossing: Crossing) -> None:
     _abandoned.put((crossing, done))
     _ensure_reaper()
     done.wait(_REAP_WAIT_SECONDS)
+
+
+def abandon_all(crossings: Sequence[Crossing]) -> None:
+    """End the spans of calls that are still in flight when their block is left."""
+    for crossing in crossings:
+        ended(crossing, "abandoned")
 
 
 def _ensure_reaper() -> None:

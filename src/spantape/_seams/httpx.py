@@ -168,7 +168,9 @@ def _built(module: ModuleType, request: Any, served: Served, stream: Any) -> Any
         raise served.nothing()
     return module.Response(
         response.status,
-        headers=[(name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in served.headers()],
+        headers=[
+            (name.encode(), value.encode("utf-8", "surrogateescape")) for name, value in served.headers()
+        ],
         stream=stream(served, request),
         extensions={"http_version": b"HTTP/1.1"},
     )

@@ -8,7 +8,12 @@ from spantape._model import Failure, Headers, Response, header
 from spantape.errors import Miss, NotReplayable
 from spantape.tape.model import ExchangeStep
 
-_DONE_EVENTS = (b"data: [DONE]", b"event: message_stop", b'"type":"response.completed"', b'"type": "response.completed"')
+_DONE_EVENTS = (
+    b"data: [DONE]",
+    b"event: message_stop",
+    b'"type":"response.completed"',
+    b'"type": "response.completed"',
+)
 _TAIL_BYTES = 4096
 
 

@@ -30,6 +30,7 @@ class Call:
     body: bytes | None
     dialect: Dialect | None = None
     resent: int = 0
+    replayed: bool = False
 
     @property
     def path(self) -> str:

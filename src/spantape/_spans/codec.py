@@ -17,7 +17,7 @@ from spantape._model import End, Exchange, Failure, Headers, Request, Response, 
 from spantape._spans import names
 from spantape._spans.body import Base, Body, seal
 from spantape._spans.delta import apply_delta, find_delta
-from spantape.errors import MissingBase, NotReplayable, TapeDamaged, UsageError
+from spantape.errors import MissingBase, NotReplayable, TapeDamaged
 
 COMPRESS_FROM = 16 * 1024
 """Payloads from this length on travel as zstd bytes; shorter ones as text, which collectors compress better together."""
@@ -324,30 +324,3 @@ def read_chunks(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     if times and len(times) != len(lengths):
         raise TapeDamaged("got chunk times for some chunks only", field="response.chunks")
     return tuple(lengths), tuple(times)
-
-
-def content_mode(value: str | None) -> str:
-    """What `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for.
-
-    "new" (unset: payload and the messages that are new), "all" (SPAN_ONLY, SPAN_AND_EVENT, true: payload and the
-    whole history), "none" (NO_CONTENT, false: neither), "event" (EVENT_ONLY: payload on the span, messages not).
-
-    Raises:
-        UsageError: a value that the conventions do not know.
-    """
-    modes = {
-        "": "new",
-        "span_only": "all",
-        "span_and_event": "all",
-        "true": "all",
-        "event_only": "event",
-        "no_content": "none",
-        "false": "none",
-    }
-    mode = modes.get((value or "").strip().lower())
-    if mode is None:
-        raise UsageError(
-            f"got OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT={value!r}, expected NO_CONTENT, SPAN_ONLY, "
-            "EVENT_ONLY, SPAN_AND_EVENT, true or false"
-        )
-    return mode

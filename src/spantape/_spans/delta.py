@@ -24,7 +24,9 @@ def apply_delta(base: bytes, prefix: int, suffix: int, middle: bytes) -> bytes:
         ValueError: prefix and suffix do not fit the base.
     """
     if prefix < 0 or suffix < 0 or prefix + suffix > len(base):
-        raise ValueError(f"got prefix {prefix} and suffix {suffix}, expected both within a base of {len(base)} bytes")
+        raise ValueError(
+            f"got prefix {prefix} and suffix {suffix}, expected both within a base of {len(base)} bytes"
+        )
     return base[:prefix] + middle + base[len(base) - suffix :]
 
 

@@ -69,6 +69,11 @@ class ExchangeSpan:
         self.span = self._start(target.parent(here), links)
         self.context = target.within(here, self.span, None if self._rootless else run)
 
+    @property
+    def ambient(self) -> bool:
+        """Whether the span belongs in the program's own context."""
+        return self._target.ambient
+
     # --- start ---------------------------------------------------------------------------------------------------
 
     def _read_request(self, raw: bytes) -> None:
@@ -173,7 +178,7 @@ class ExchangeSpan:
             attributes[names.DIALECT] = call.dialect.name
         if call.resent:
             attributes[names.HTTP_RESEND_COUNT] = call.resent
-        if self._target.replayed:
+        if call.replayed:
             attributes[names.REPLAYED] = True
         if asked is None or self._nested:
             return attributes

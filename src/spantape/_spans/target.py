@@ -16,8 +16,36 @@ from opentelemetry.trace import Span, SpanContext, Tracer
 
 from spantape._spans.redaction import Redactor
 from spantape._spans.runs import Run, RunBook
+from spantape.errors import UsageError
 
 Content = Literal["new", "all", "event", "none"]
+"""What of a call goes on its span: the payload and the messages that are new ("new") or all of them ("all"), the
+payload alone ("event": messages belong on events), or neither ("none")."""
+
+_CONTENT_MODES: dict[str, Content] = {
+    "": "new",
+    "span_only": "all",
+    "span_and_event": "all",
+    "true": "all",
+    "event_only": "event",
+    "no_content": "none",
+    "false": "none",
+}
+
+
+def content_mode(value: str | None) -> Content:
+    """What `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for; None where it is not set.
+
+    Raises:
+        UsageError: a value that the conventions do not know.
+    """
+    mode = _CONTENT_MODES.get((value or "").strip().lower())
+    if mode is None:
+        raise UsageError(
+            f"got OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT={value!r}, expected NO_CONTENT, SPAN_ONLY, "
+            "EVENT_ONLY, SPAN_AND_EVENT, true or false"
+        )
+    return mode
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +62,6 @@ class Target:
     redact: bool = True
     ambient: bool = True
     everything: bool = False
-    replayed: bool = False
     fixed_run: Run | None = None
     root: Span | None = None
     book: RunBook = field(init=False)

@@ -1,0 +1,145 @@
+"""`instrument()`: the program's calls as spans of its own TracerProvider, or of one made from `OTEL_*`."""
+
+from __future__ import annotations
+
+import os
+from importlib.metadata import entry_points
+from typing import Any
+from urllib.parse import urlsplit
+
+from opentelemetry import trace
+from opentelemetry.trace import TracerProvider
+
+from spantape import _guard, _state
+from spantape._spans import names
+from spantape._spans.target import Content, Target, content_mode
+from spantape._version import __version__
+from spantape.errors import UsageError
+
+_CONTENT_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+
+
+class Instrumentation:
+    """What `instrument()` switched on; `remove()` leaves every library as it was. Also a context manager."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+
+    def remove(self) -> None:
+        """Switch off and take every wrapper out again; does nothing the second time."""
+        with _state.STATE.lock:
+            if _state.STATE.target is not self.target:
+                return
+            _state.STATE.target = None
+            _state.release_seams()
+
+    def __enter__(self) -> Instrumentation:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.remove()
+
+
+def instrument(
+    tracer_provider: TracerProvider | None = None, *, redact: bool = True, everything: bool = False
+) -> Instrumentation:
+    """The handle of the instrumentation; the program's model calls and tools are spans from here on.
+
+    They go to `tracer_provider`, else to the global one, else to one made from the standard `OTEL_*` variables and
+    set as the global one. `redact` replaces secrets and personal data by numbered placeholders; `everything` records
+    calls to any host, not only to models' APIs. A second call changes nothing and gives the same instrumentation.
+
+    Raises:
+        SeamError: an imported library is not shaped as its seam expects.
+    """
+    with _state.STATE.lock:
+        if _state.STATE.target is not None:
+            return Instrumentation(_state.STATE.target)
+        provider = tracer_provider or _global_provider()
+        tracer = provider.get_tracer(names.SCOPE, __version__)
+        target = Target(tracer, content=_content(), redact=redact, everything=everything)
+        _state.hold_seams()
+        _state.STATE.target = target
+        return Instrumentation(target)
+
+
+def uninstrument() -> None:
+    """Switch off what `instrument()` switched on, if anything."""
+    with _state.STATE.lock:
+        if _state.STATE.target is not None:
+            Instrumentation(_state.STATE.target).remove()
+
+
+def _content() -> Content:
+    try:
+        return content_mode(os.environ.get(_CONTENT_VARIABLE))
+    except UsageError as error:
+        _guard.logger.warning("%s; going on as with NO_CONTENT", error)
+        return "none"
+
+
+# --- a provider where the program has none -----------------------------------------------------------------------
+
+
+def _global_provider() -> TracerProvider:
+    provider = trace.get_tracer_provider()
+    if not isinstance(provider, trace.ProxyTracerProvider):
+        return provider
+    trace.set_tracer_provider(_configured())
+    return trace.get_tracer_provider()
+
+
+def _configured() -> TracerProvider:
+    """A provider with the exporters that the environment names; the SDK reads the other variables itself.
+
+    Without any setting for an exporter, recordings go to tapes on disk: one line, and there are recordings.
+    """
+    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcessor
+
+    provider = SdkTracerProvider()
+    for name in exporter_names():
+        exporter = _exporter(name)
+        if exporter is not None:
+            # tapes are written as calls end, so that a killed process keeps what it has done
+            processor: Any = SimpleSpanProcessor if name == "tape" else BatchSpanProcessor
+            provider.add_span_processor(processor(exporter))
+    return provider
+
+
+def exporter_names() -> list[str]:
+    """The entry points named by OTEL_TRACES_EXPORTER, or what stands in for it where it is not set."""
+    chosen = os.environ.get("OTEL_TRACES_EXPORTER", "").strip()
+    if not chosen:
+        chosen = "otlp" if _otlp_endpoint() else "tape"
+    named = [name.strip() for name in chosen.split(",") if name.strip()]
+    return [_otlp_entry_point() if name == "otlp" else name for name in named if name != "none"]
+
+
+def _otlp_endpoint() -> str:
+    environment = os.environ
+    return (
+        environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+        or ""
+    )
+
+
+def _otlp_entry_point() -> str:
+    """The OTLP exporter for the protocol that is set; without one, the port tells gRPC's 4317 from HTTP."""
+    environment = os.environ
+    protocol = environment.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environment.get(
+        "OTEL_EXPORTER_OTLP_PROTOCOL"
+    )
+    if not protocol:
+        protocol = "grpc" if urlsplit(_otlp_endpoint()).port == 4317 else "http/protobuf"
+    return "otlp_proto_grpc" if protocol.strip() == "grpc" else "otlp_proto_http"
+
+
+def _exporter(name: str) -> Any:
+    for entry_point in entry_points(group="opentelemetry_traces_exporter", name=name):
+        return entry_point.load()()
+    _guard.logger.warning(
+        "got OTEL_TRACES_EXPORTER with %r, and no installed package offers an exporter of that name", name
+    )
+    return None
