@@ -26,7 +26,7 @@ MARK: Final = b"\x5b\x2a\x4d\x18" + (16).to_bytes(4, "little") + b"SPANTAPE JOUR
 _SEARCH_BYTES: Final = 1 << 20
 
 
-class JournalBusy(TapeError):  # noqa: N818 - a state of the file, like TapeNotFound
+class JournalBusy(TapeError):
     """Another writer, of this process or another, holds the journal."""
 
 

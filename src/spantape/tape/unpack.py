@@ -24,7 +24,7 @@ _PLAIN_BYTES: Final = 1 << 16
 _GZIP_PIECE_BYTES: Final = 1 << 20
 
 
-class Torn(Exception):  # noqa: N818 - a condition that callers turn into an error or a note
+class Torn(Exception):
     """The packed bytes end or break inside a frame: `frame` is the offset where it began, `at` where it broke."""
 
     def __init__(self, frame: int, at: int, why: str) -> None:

@@ -1,0 +1,185 @@
+"""How two tapes differ: which steps came, went or changed, and where inside a changed one.
+
+What is compared is what the fingerprint covers, so two tapes differ exactly where their fingerprints do; times, ids
+and headers are no difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from spantape._fields import MISSING, FieldDifference, align, json_differences, show, show_both
+from spantape._framing.sse import events, is_stream
+from spantape._model import digest
+from spantape.errors import NotReplayable
+from spantape.tape.fingerprint import descriptor, parse_json, path_of
+from spantape.tape.model import ExchangeStep, Step, Tape
+from spantape.tape.read import read_tape
+
+Change = Literal["added", "removed", "changed"]
+
+_COUNTED: Final = 1000  # differences found in one step
+_SHOWN: Final = 20  # differences shown of one step
+_WORDS: Final = {"added": "only in the second tape", "removed": "only in the first tape"}
+
+
+@dataclass(frozen=True, slots=True)
+class StepDifference:
+    """One step that differs: `first` and `second` are the steps, None on the side that lacks it.
+
+    `fields` are the places where a changed step differs, at most 1,000 of them.
+    """
+
+    change: Change
+    first: Step | None
+    second: Step | None
+    fields: tuple[FieldDifference, ...] = ()
+
+    def __str__(self) -> str:
+        step = self.first or self.second
+        title = "" if step is None else f"step {step.index}, {step_name(step)}"
+        if self.change != "changed":
+            return f"{title}: {_WORDS[self.change]}"
+        shown = [f"  {_field_line(field)}" for field in self.fields[:_SHOWN]]
+        if len(self.fields) > _SHOWN:
+            shown.append(f"  and {len(self.fields) - _SHOWN} more differences")
+        return "\n".join([title, *shown])
+
+
+@dataclass(frozen=True, slots=True)
+class TapeDiff:
+    """The steps in which two tapes differ, in order; false where they do not. As text it is for people."""
+
+    steps: tuple[StepDifference, ...]
+    first_count: int
+    second_count: int
+
+    def __bool__(self) -> bool:
+        return bool(self.steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[StepDifference]:
+        return iter(self.steps)
+
+    def __str__(self) -> str:
+        if not self.steps:
+            return f"no difference in {self.first_count} steps"
+        head = f"{len(self.steps)} differences between {self.first_count} and {self.second_count} steps"
+        return "\n".join([head, *map(str, self.steps)])
+
+
+def diff(first: Tape | str | os.PathLike[str], second: Tape | str | os.PathLike[str]) -> TapeDiff:
+    """The steps in which `second` differs from `first`, aligned so that an inserted step shifts no other.
+
+    Raises:
+        TapeError: a path was given, and its tape cannot be read; or a body cannot be rebuilt.
+    """
+    one, other = _tape(first), _tape(second)
+    if one.fingerprint == other.fingerprint:
+        return TapeDiff((), len(one.steps), len(other.steps))
+    pairs = align([_aligned(step) for step in one.steps], [_aligned(step) for step in other.steps])
+    found = [
+        _difference(None if i is None else one.steps[i], None if j is None else other.steps[j])
+        for i, j in pairs
+    ]
+    return TapeDiff(tuple(step for step in found if step is not None), len(one.steps), len(other.steps))
+
+
+def _tape(given: Tape | str | os.PathLike[str]) -> Tape:
+    return given if isinstance(given, Tape) else read_tape(given)
+
+
+def step_name(step: Step) -> str:
+    """What a step called: method and path, or kind and name."""
+    if isinstance(step, ExchangeStep):
+        return f"{step.method} {path_of(step.url).partition('?')[0]}"
+    return f"{step.kind} {step.name}"
+
+
+def _aligned(step: Step) -> dict[str, Any]:
+    return {"type": step.kind, "name": step_name(step), "did": descriptor(step)}
+
+
+def _difference(first: Step | None, second: Step | None) -> StepDifference | None:
+    if first is None or second is None:
+        return StepDifference("added" if first is None else "removed", first, second)
+    fields = step_differences(first, second)
+    return StepDifference("changed", first, second, fields) if fields else None
+
+
+def step_differences(first: Step, second: Step) -> tuple[FieldDifference, ...]:
+    """The fields in which two steps differ, such as `request.body.messages[3].content`, at most 1,000.
+
+    Raises:
+        TapeError: a body cannot be rebuilt.
+    """
+    one, other = descriptor(first), descriptor(second)
+    changed = [key for key in one if one[key] != other.get(key, MISSING)]
+    if first.kind != second.kind:
+        return (FieldDifference("kind", first.kind, second.kind),)
+    fields = [field for key in changed for field in _changed_field(key, first, second, one[key], other[key])]
+    return tuple(fields[:_COUNTED])
+
+
+def _changed_field(key: str, first: Step, second: Step, one: Any, other: Any) -> list[FieldDifference]:
+    if key not in ("request", "response", "arguments", "result"):
+        return [FieldDifference(key, one, other)]
+    path = f"{key}.body" if isinstance(first, ExchangeStep) else key
+    found = json_differences(_value(first, key, one), _value(second, key, other), limit=_COUNTED)
+    if not found:  # other bytes, the same meaning: spacing, key order, escapes
+        found = [FieldDifference("", f"sha256 {one}", f"sha256 {other} (equal as JSON)")]
+    return [FieldDifference(_below(path, field.path), field.recorded, field.got) for field in found]
+
+
+def _below(path: str, inner: str) -> str:
+    return path + ("" if not inner or inner.startswith("[") else ".") + inner
+
+
+def _value(step: Step, key: str, stated: str | None) -> Any:
+    if stated is None:
+        return None
+    try:
+        if not isinstance(step, ExchangeStep):
+            return step.arguments if key == "arguments" else step.result
+        if key == "request":
+            return body_value(step.request_body())
+        return body_value(step.response.body if step.response else b"")
+    except NotReplayable:
+        return f"sha256 {stated}, not recorded"
+
+
+def body_value(body: bytes) -> Any:
+    """A body as a JSON value: parsed, or its events, its lines of JSON, its text, or its size and digest."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return f"<{len(body)} bytes, sha256 {digest(body)}>"
+    try:
+        return parse_json(text)
+    except (ValueError, RecursionError):
+        pass
+    if is_stream(body) and (found := events(body, torn=True)):
+        return [{"event": event.event, "data": _json_or_text(event.data.decode())} for event in found]
+    lines = text.splitlines()
+    return [_json_or_text(line) for line in lines] if len(lines) > 1 else text
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return parse_json(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def _field_line(field: FieldDifference) -> str:
+    if field.recorded is MISSING:
+        return f"{field.path}: nothing → {show(field.got)}"
+    if field.got is MISSING:
+        return f"{field.path}: {show(field.recorded)} → nothing"
+    recorded, got = show_both(field.recorded, field.got)
+    return f"{field.path}: {recorded} → {got}"
