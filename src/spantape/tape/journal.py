@@ -42,7 +42,7 @@ class Journal:
 
     def __init__(self, path: Path, header: bytes) -> None:
         self.path = path
-        self._lock = threading.Lock()
+        self._mutex, self._mutex_pid = threading.Lock(), os.getpid()
         self._pid = os.getpid()
         self._accepts = True
         try:
@@ -50,6 +50,14 @@ class Journal:
             self._write(MARK + compress(header))
         except OSError as error:
             raise TapeError(f"cannot be written ({error})", path=path) from error
+
+    @property
+    def _lock(self) -> threading.Lock:
+        if (
+            self._mutex_pid != os.getpid()
+        ):  # a fork may have copied it while a thread that is not here held it
+            self._mutex, self._mutex_pid = threading.Lock(), os.getpid()
+        return self._mutex
 
     def append(self, line: bytes) -> None:
         """Put `line` on the file; it is written when this returns.
@@ -151,6 +159,11 @@ def _busy(path: Path) -> JournalBusy:
 
 
 # --- reading -----------------------------------------------------------------------------------------------------
+
+
+def journal_path(path: Path) -> Path:
+    """Where the journal of the tape at `path` is."""
+    return path.with_name(path.name + SUFFIX)
 
 
 def is_journal(head: bytes, path: Path) -> bool:

@@ -49,7 +49,7 @@ class ExchangeStep:
     """
 
     index: int
-    span: Span
+    span: Span = field(repr=False)
     parent: int | None  # index of the agent or tool step that this one ran under
     method: str
     url: str
@@ -99,7 +99,7 @@ class ToolStep:
     """
 
     index: int
-    span: Span
+    span: Span = field(repr=False)
     parent: int | None
     name: str
     result_type: str
@@ -129,7 +129,7 @@ class AgentStep:
     """One call of a decorated agent; its own steps have it as their `parent`."""
 
     index: int
-    span: Span
+    span: Span = field(repr=False)
     parent: int | None
     name: str
     callable: str | None
@@ -164,9 +164,9 @@ class Tape:
     path: str | None
     run_id: str
     name: str
-    steps: tuple[Step, ...]
+    steps: tuple[Step, ...] = field(repr=False)
     fingerprint: str
     sealed: bool
     notes: tuple[str, ...] = ()
     resource: Mapping[str, Value] = field(default_factory=dict)
-    spans: tuple[Span, ...] = ()
+    spans: tuple[Span, ...] = field(default=(), repr=False)

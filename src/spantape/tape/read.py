@@ -11,12 +11,11 @@ from typing import BinaryIO
 
 from spantape.errors import PartialTapeWarning, TapeDamaged, TapeError, TapeNotFound
 from spantape.tape.build import Recording, build_tape
-from spantape.tape.journal import MARK, is_journal, journal_lines
+from spantape.tape.journal import MARK, is_journal, journal_lines, journal_path
 from spantape.tape.limits import DEFAULT, Limits
 from spantape.tape.model import Tape
 from spantape.tape.seal import TRAILER_BYTES, Seal, digest_of, read_seal, read_trailer
 from spantape.tape.unpack import Torn, is_zstd, lines, pieces
-from spantape.tape.write import journal_path
 
 
 def read_tape(path: str | os.PathLike[str], *, run: str | None = None, limits: Limits = DEFAULT) -> Tape:

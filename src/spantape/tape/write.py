@@ -19,10 +19,11 @@ from opentelemetry.sdk.trace import ReadableSpan
 from spantape._spans import names
 from spantape.errors import TapeError
 from spantape.tape.build import Recording, build_tape, first_run
-from spantape.tape.journal import SUFFIX, Journal, journal_lines
+from spantape.tape.journal import Journal, journal_lines, journal_path
 from spantape.tape.limits import DEFAULT
 from spantape.tape.model import Span, Tape, Value
 from spantape.tape.otlp import LineWriter, resource_line, span_line
+from spantape.tape.read import load
 from spantape.tape.seal import Seal, trailer
 from spantape.tape.unpack import WINDOW_LOG
 
@@ -74,22 +75,24 @@ class TapeWriter:
         """
         self._journal.append(self._lines.line(span))
 
-    def close(self) -> Tape:
+    def close(self, *, to: str | os.PathLike[str] | None = None, merge: bool = False) -> Tape:
         """The sealed tape of all spans that were added; the journal is gone.
 
-        A tape that was at the path before is replaced. In a forked child, which only has the journal from its
-        parent, this lets go of it and gives back what is on it so far.
+        The tape goes to the path that the writer was made with, or `to` another. A tape that was there before is
+        replaced; with `merge`, its spans are kept beside the new ones. In a forked child, which only has the
+        journal from its parent, this lets go of it and gives back what is on it so far.
 
         Raises:
             TapeError: it cannot be written; the journal then holds every span, and `close` may be called again.
         """
+        path = self.path if to is None else Path(to)
         self._journal.stop()
-        recording = self._recorded()
         if self._journal.inherited:
             self._journal.close()
-            return build_tape(recording, path=str(self._journal.path), sealed=False)
+            return build_tape(self._recorded(Recording()), path=str(self._journal.path), sealed=False)
         try:
-            tape = seal_recording(self.path, recording, header=self._header)
+            earlier = load(path).recording if merge and path.exists() else Recording()
+            tape = seal_recording(path, self._recorded(earlier), header=self._header)
         except BaseException:
             self._journal.resume()
             raise
@@ -103,9 +106,12 @@ class TapeWriter:
         else:
             self._journal.remove()
 
-    def _recorded(self) -> Recording:
+    def release(self) -> None:
+        """Let go of the file and leave the journal where it is, to be read as a partial tape."""
+        self._journal.close()
+
+    def _recorded(self, recording: Recording) -> Recording:
         path = self._journal.path
-        recording = Recording()
         for span in self._before:
             recording.add_span(span, span_line(span))
         with path.open("rb") as file:
@@ -113,11 +119,6 @@ class TapeWriter:
             for line in journal_lines(file, size, path, DEFAULT, recording.notes):
                 recording.add(line, str(path))
         return recording
-
-
-def journal_path(path: Path) -> Path:
-    """Where the journal of the tape at `path` is."""
-    return path.with_name(path.name + SUFFIX)
 
 
 def write_tape(
