@@ -172,12 +172,15 @@ class _Choice:
             self._content.append(delta.content)
         if self._role is None:
             self._role = delta.role
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                self._add_call(call)
+        if delta.reasoning_content or delta.reasoning:
+            self._add_piece("reasoning_content", delta.reasoning_content)
+            self._add_piece("reasoning", delta.reasoning)
         if (
-            delta.reasoning_content
-            or delta.reasoning
-            or delta.tool_calls
+            delta.refusal
             or delta.reasoning_details
-            or delta.refusal
             or delta.function_call
             or delta.audio
             or delta.images
@@ -212,8 +215,7 @@ class _Choice:
         return Choice(index, message, self._finish, self._error)
 
     def _add_rest(self, delta: Delta) -> None:
-        self._add_piece("reasoning_content", delta.reasoning_content)
-        self._add_piece("reasoning", delta.reasoning)
+        """Add what few streams have."""
         self._add_piece("refusal", delta.refusal)
         for key in ("reasoning_details", "images", "executed_tools"):
             if found := getattr(delta, key):
@@ -224,8 +226,6 @@ class _Choice:
         if delta.audio is not None:
             self._add_piece("audio.data", delta.audio.data)
             self._add_piece("audio.transcript", delta.audio.transcript)
-        for call in delta.tool_calls or ():
-            self._add_call(call)
 
     def _add_piece(self, key: str, piece: str | None) -> None:
         if piece:
@@ -233,12 +233,12 @@ class _Choice:
 
     def _add_call(self, call: CallDelta) -> None:
         """Add to the call at its index; to a new one where a second name and id come for the same index."""
-        index = call.index
-        if index is None:
-            index = self._last_call
+        index = self._last_call if call.index is None else call.index
         self._last_call = index
-        calls = self._calls.setdefault(index, [])
-        if not calls or calls[-1].is_another(call):
+        calls = self._calls.get(index)
+        if calls is None:
+            calls = self._calls[index] = [_Call()]
+        elif calls[-1].is_another(call):
             calls.append(_Call())
         calls[-1].add(call)
 
@@ -256,17 +256,21 @@ class _Call:
 
     def is_another(self, call: CallDelta) -> bool:
         """Whether `call` starts a call of its own: it has a name again, under another id."""
+        if not call.id or call.id == self._id:
+            return False
         piece = call.function or call.custom
-        return bool(self._name and piece and piece.name and call.id and call.id != self._id)
+        return bool(self._name and piece and piece.name)
 
     def add(self, call: CallDelta) -> None:
-        self._id = self._id or call.id
+        if call.id and not self._id:
+            self._id = call.id
         piece = call.function
         if call.custom is not None and (piece is None or not piece.name):
             piece, self._custom = call.custom, True
         if piece is None:
             return
-        self._name = self._name or piece.name
+        if piece.name and not self._name:
+            self._name = piece.name
         if text := piece.arguments or piece.input:
             self._arguments.append(text)
 

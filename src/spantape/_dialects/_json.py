@@ -27,33 +27,43 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=LARGEST)]
 
 _REFUSALS = (msgspec.MsgspecError, RecursionError, ValueError, OverflowError)
 _NOTHING: Any = object()
+_OBJECT = dict[str, Raw]
+_ARRAY = list[Raw]
 
 
 class Reader(Generic[T]):
-    """Reads JSON objects as `kind`, a struct whose every field has a default."""
+    """Reads JSON objects as `kind`, a struct whose every field has a default.
 
-    __slots__ = ("_kind", "_typed")
+    The decoder is built on first use: msgspec takes a while to look through the types, and a program that speaks
+    one wire API need not pay for five.
+    """
+
+    __slots__ = ("_decoder", "_kind")
 
     def __init__(self, kind: type[T]) -> None:
         self._kind = kind
-        self._typed = msgspec.json.Decoder(kind)
+        self._decoder: msgspec.json.Decoder[T] | None = None
 
     def one(self, data: bytes | Raw) -> T | None:
         """The object in `data`, None where it holds none."""
         try:
-            return self._typed.decode(data)
+            return (self._decoder or self._typed()).decode(data)
         except _REFUSALS:
             return self._forgiving(data)
 
     def many(self, texts: list[bytes]) -> list[T]:
         """The objects in `texts`, those that hold none left out."""
         try:
-            found = self._typed.decode_lines(b"\n".join(texts))
+            found = (self._decoder or self._typed()).decode_lines(b"\n".join(texts))
         except _REFUSALS:
             found = []
         if len(found) == len(texts):
             return found
         return [item for text in texts if (item := self.one(text)) is not None]
+
+    def _typed(self) -> msgspec.json.Decoder[T]:
+        self._decoder = msgspec.json.Decoder(self._kind)
+        return self._decoder
 
     def _forgiving(self, data: bytes | Raw) -> T | None:
         found = _salvage(self._kind, Raw(data))
@@ -90,15 +100,10 @@ def compact(item: Any) -> str:
 
 def _salvage(kind: Any, raw: Raw) -> Any:
     """What of `raw` fits `kind`, `_NOTHING` where nothing does."""
-    try:
-        return msgspec.json.decode(raw, type=kind)
-    except _REFUSALS:
-        pass
-    for arm in _arms(kind):
-        found = _salvage_arm(arm, raw)
-        if found is not _NOTHING:
-            return found
-    return _NOTHING
+    whole = _decoded(raw, kind)
+    if whole is not _NOTHING:
+        return whole
+    return next((found for arm in _arms(kind) if (found := _salvage_arm(arm, raw)) is not _NOTHING), _NOTHING)
 
 
 def _salvage_arm(arm: Any, raw: Raw) -> Any:
@@ -112,7 +117,7 @@ def _salvage_arm(arm: Any, raw: Raw) -> Any:
 
 
 def _salvage_struct(kind: type[msgspec.Struct], raw: Raw) -> Any:
-    members = _decoded(raw, dict[str, Raw])
+    members = _decoded(raw, _OBJECT)
     if members is _NOTHING:
         return _NOTHING
     found: dict[str, Any] = {}
@@ -125,7 +130,7 @@ def _salvage_struct(kind: type[msgspec.Struct], raw: Raw) -> Any:
 
 
 def _salvage_list(kind: Any, raw: Raw) -> Any:
-    items = _decoded(raw, list[Raw])
+    items = _decoded(raw, _ARRAY)
     if items is _NOTHING:
         return _NOTHING
     return [found for item in items if (found := _salvage(kind, item)) is not _NOTHING]

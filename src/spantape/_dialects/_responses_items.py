@@ -51,7 +51,7 @@ def _role(item: dict[str, Any], kind: Any) -> str:
     if isinstance(role, str) and role:
         return role
     if isinstance(kind, str) and kind.endswith("_output"):
-        return "tool"
+        return "assistant" if item.get("execution") == "server" else "tool"
     made = isinstance(kind, str) and (kind in _MADE or kind.endswith("_call"))
     return "assistant" if made else "user"
 

@@ -86,13 +86,14 @@ def recognise(method: str, host: str, path: str, body: bytes) -> Dialect | None:
 
 
 def _fits(route: Route, segments: list[str], host: str) -> bool:
-    size = len(route.end)
-    if len(segments) < size or (route.host and not host.lower().startswith(route.host)):
+    last = tuple(segments[-len(route.end) :])
+    if route.host and not host.lower().startswith(route.host):
         return False
-    return all(
-        wanted in ("*", got) or (wanted.startswith("*:") and got.endswith(wanted[1:]))
-        for wanted, got in zip(route.end, segments[-size:], strict=True)
-    )
+    return last == route.end or (len(last) == len(route.end) and all(map(_segment_fits, route.end, last)))
+
+
+def _segment_fits(wanted: str, got: str) -> bool:
+    return wanted in ("*", got) or (wanted.startswith("*:") and got.endswith(wanted[1:]))
 
 
 def _marked(route: Route, body: bytes) -> bool:

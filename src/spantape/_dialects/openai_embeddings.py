@@ -40,7 +40,7 @@ class _Usage(msgspec.Struct, gc=False):
 
 
 class _Vector(msgspec.Struct, gc=False):
-    embedding: str | list[Raw] | None = None
+    embedding: Raw = Raw()
 
 
 class _Embeddings(msgspec.Struct, gc=False):
@@ -92,14 +92,14 @@ def answer(body: bytes, status: int, _content_type: str, asked: Asked) -> Answer
 
 
 def _dimensions(raw: Raw, asked: Asked) -> int:
-    """The length of the vector: of its array, or of the numbers that its base64 text holds."""
+    """The length of the vector: of its array, counted by commas, or of the numbers that its base64 text holds."""
     vector = _VECTOR.one(raw)
-    if vector is None or vector.embedding is None:
+    text = b"" if vector is None else bytes(vector.embedding).strip()
+    if text.startswith(b'"'):
+        return int(len(text.strip(b'"').rstrip(b"=")) * 3 // 4 / _width(asked))
+    if not text.startswith(b"[") or b"[" in text[1:] or not text[1:-1].strip():
         return 0
-    if isinstance(vector.embedding, str):
-        size = len(vector.embedding.rstrip("=")) * 3 // 4
-        return int(size / _width(asked))
-    return len(vector.embedding)
+    return text.count(b",") + 1
 
 
 def _width(asked: Asked) -> float:
