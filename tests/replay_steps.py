@@ -70,7 +70,9 @@ def agent(
 
 def tape(*steps: Step, path: str | None = "run.tape") -> Tape:
     spans = tuple(step.span for step in steps)
-    return Tape(path, "run", "run", spans, steps, "f" * 64, sealed=True)
+    return Tape(
+        path=path, run_id="run", name="run", steps=steps, fingerprint="f" * 64, sealed=True, spans=spans
+    )
 
 
 def ask(
