@@ -96,6 +96,19 @@ def test_numbers_compare_by_value_and_exactly():
     assert json_differences(float("nan"), float("nan")) == []
 
 
+@pytest.mark.parametrize(
+    ("recorded", "got"),
+    [
+        ([0, 0], [0.0, 0]),
+        ([2**70, 1], [2.0**70, 1]),
+        ([-0.0, 0], [0, 0]),
+        ([{"a": 1}, 5], [{"a": Decimal("1.0")}, 5]),
+    ],
+)
+def test_numbers_of_one_value_are_aligned_however_they_are_spelled(recorded, got):
+    assert json_differences(recorded, got) == []
+
+
 def test_a_long_text_is_shown_around_its_first_difference():
     text = "lorem ipsum " * 50
     shown = str(json_differences({"t": text + "red" + text}, {"t": text + "blue" + text})[0])

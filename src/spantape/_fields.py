@@ -156,7 +156,7 @@ def align(recorded: Sequence[Any], got: Sequence[Any]) -> list[Pair]:
     Equal items that occur once on each side are the anchors (a patience diff, O(n log n)); between two anchors
     items are paired by name, role or type, and what is left by place.
     """
-    a, b = [_token(item) for item in recorded], [_token(item) for item in got]
+    a, b = _tokens(recorded, got)
     pairs: list[Pair] = []
     i = j = 0
     for anchor_i, anchor_j in [*_anchors(a, b), (len(a), len(b))]:
@@ -167,11 +167,25 @@ def align(recorded: Sequence[Any], got: Sequence[Any]) -> list[Pair]:
     return pairs
 
 
+def _tokens(recorded: Sequence[Any], got: Sequence[Any]) -> tuple[list[bytes], list[bytes]]:
+    """A text for each item, the same for equal items; items with the same text may still differ."""
+    a, b = [_token(item) for item in recorded], [_token(item) for item in got]
+    if any(
+        _FRACTION.search(token) for token in (*a, *b)
+    ):  # 1 and 1.0 are equal, so numbers need one spelling
+        a, b = [_NUMBER.sub(_as_float, t) for t in a], [_NUMBER.sub(_as_float, t) for t in b]
+    return a, b
+
+
 def _token(item: Any) -> bytes:
     try:
-        return msgspec.json.encode(item, order="sorted")
+        return _SORTED.encode(item)
     except (TypeError, ValueError, msgspec.MsgspecError):
         return repr(item).encode("utf-8", "backslashreplace")
+
+
+def _as_float(found: re.Match[bytes]) -> bytes:
+    return repr(float(found[0]) + 0.0).encode()  # the sum makes -0.0 the 0.0 that it equals
 
 
 def _anchors(a: list[bytes], b: list[bytes]) -> list[tuple[int, int]]:
@@ -278,4 +292,7 @@ def _json_text(value: Any) -> str:
 
 
 _JSON_TYPES: Final = (dict, list, int, float, Decimal, type(None))
+_FRACTION: Final = re.compile(rb"\d[.eE][-+\d]")
+_NUMBER: Final = re.compile(rb"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
+_SORTED: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _TEXT: Final = msgspec.json.Encoder(decimal_format="number")
