@@ -122,17 +122,28 @@ _FIELDS_KEY: Final = (
     rb"subscription[_-]?key|signing[_-]?key|webhook[_-]?secret|app[_-]?secret|"
     rb"(?:access|refresh|auth|authorization|bearer|session|security|private|bot|api)[_-]?token))"
 )
-_FIELDS_PASSWORD: Final = rb"(?:(?:[A-Za-z0-9]+[_-])*(?:password|passwd|passphrase))"
+_FIELDS_PASSWORD: Final = rb"(?:(?:[A-Za-z0-9]+[_-])*(?:password|passwd))"
 
 _HINTS_KEY: Final = (
+    *(b"api_key api-key apiKey ApiKey API_KEY API-KEY secret_key secretKey SecretKey SECRET_KEY".split()),
     *(
-        b"api_key api-key apiKey apikey ApiKey API_KEY API-KEY _token _TOKEN -token sToken hToken nToken iToken".split()
+        b"access_key accessKey AccessKey ACCESS_KEY private_key privateKey PRIVATE_KEY account_key AccountKey".split()
     ),
-    *(b"_secret _SECRET tSecret secret_key secretKey SECRET_KEY secret_access pSecret".split()),
-    *(b"access_key accessKey ACCESS_KEY AccessKey private_key privateKey account_key AccountKey".split()),
-    *(b"subscription_key subscription-key signing_key".split()),
+    *(
+        b"subscription_key subscription-key signing_key SIGNING_KEY client_secret clientSecret CLIENT_SECRET".split()
+    ),
+    *(b"webhook_secret WEBHOOK_SECRET app_secret appSecret APP_SECRET".split()),
+    *(
+        b"access_token accessToken ACCESS_TOKEN refresh_token refreshToken REFRESH_TOKEN auth_token authToken".split()
+    ),
+    *(
+        b"AUTH_TOKEN ization_token bearer_token session_token sessionToken SESSION_TOKEN security_token".split()
+    ),
+    *(
+        b"private_token PRIVATE_TOKEN bot_token BOT_TOKEN api_token apiToken API_TOKEN auth-token access-token".split()
+    ),
 )
-_HINTS_PASSWORD: Final = (b"assword", b"asswd", b"assphrase", b"ASSWORD", b"ASSPHRASE")
+_HINTS_PASSWORD: Final = (b"assword", b"asswd", b"ASSWORD")
 
 
 def _quoted(names: bytes) -> re.Pattern[bytes]:
@@ -175,27 +186,36 @@ _IBAN_LENGTHS: Final = {
 """How long an IBAN is in each country (SWIFT IBAN registry)."""
 
 
+# The patterns below begin with a set of bytes and look behind it, so that a search can skip what is not in the set.
+
+
 def _iban_pattern() -> re.Pattern[bytes]:
     forms = []
     for length, countries in _IBAN_LENGTHS.items():
         groups, rest = divmod(length - 4, 4)
         tail = f" [A-Z0-9]{{{rest}}}" if rest else ""
         spaced = f"(?: [A-Z0-9]{{4}}){{{groups}}}{tail}"
-        forms.append(f"(?:{countries.replace(' ', '|')})[0-9]{{2}}(?:[A-Z0-9]{{{length - 4}}}|{spaced})")
-    return re.compile(rf"(?<![A-Za-z0-9+/=_.-])(?:{'|'.join(forms)})(?![A-Za-z0-9+/=_])".encode())
+        letters = "|".join(f"(?<={country[0]}){country[1]}" for country in countries.split())
+        forms.append(f"(?:{letters})[0-9]{{2}}(?:[A-Z0-9]{{{length - 4}}}|{spaced})")
+    start = r"[A-Z](?<![A-Za-z0-9+/=_.-][A-Z])(?=[A-Z][0-9]{2}[ A-Z0-9]{11})"
+    return re.compile(rf"{start}(?:{'|'.join(forms)})(?![A-Za-z0-9+/=_])".encode())
 
 
 _CARD: Final = re.compile(
-    rb"(?<![0-9A-Za-z_.+/$#-])(?<![0-9] )"
-    rb"(?:(?:4[0-9]{3}|5[1-5][0-9]{2}|2[2-7][0-9]{2}|35[0-9]{2}|6(?:011|4[4-9][0-9]|5[0-9]{2}))"
+    rb"[2-6](?<![0-9A-Za-z_.+/$#-][2-6])(?<![0-9] [2-6])(?=[0-9]{3}[0-9 -][0-9]{4})"
+    rb"(?:(?:(?<=4)[0-9]{3}|(?<=5)[1-5][0-9]{2}|(?<=2)[2-7][0-9]{2}|(?<=3)5[0-9]{2}|(?<=6)(?:011|4[4-9][0-9]|5[0-9]{2}))"
     rb"(?:([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}|[0-9]{12})"
-    rb"|3[47][0-9]{2}(?:([ -])[0-9]{6}\2[0-9]{5}|[0-9]{11})"
-    rb"|3(?:0[0-5]|[68][0-9])[0-9](?:([ -])[0-9]{6}\3[0-9]{4}|[0-9]{10})"
-    rb"|4[0-9]{12}(?:[0-9]{6})?)"
+    rb"|(?<=3)[47][0-9]{2}(?:([ -])[0-9]{6}\2[0-9]{5}|[0-9]{11})"
+    rb"|(?<=3)(?:0[0-5]|[68][0-9])[0-9](?:([ -])[0-9]{6}\3[0-9]{4}|[0-9]{10})"
+    rb"|(?<=4)[0-9]{12}(?:[0-9]{6})?)"
     rb"(?![0-9A-Za-z_/+=])(?!\.[0-9])(?![ -][0-9])(?!-[A-Za-z])"
 )
+_SSN: Final = re.compile(
+    rb"[0-8](?<![0-9A-Za-z_.+/=-][0-8])[0-9]{2}-(?<!000-)(?<!666-)(?!00)[0-9]{2}-(?!0000)[0-9]{4}"
+    rb"(?![0-9A-Za-z_-])(?!\.[0-9])"
+)
 _LONG_RUN: Final = b"A" * 13
-_GROUPS: Final = b"AA-AAAA"
+_FOURS: Final = b"AAAA-AAAA-AAAA"
 
 _PRIVATE_KEY: Final = re.compile(
     rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
@@ -224,7 +244,6 @@ _KEYS: Final = (
     Detector(  # Google; bounded on both sides, since base64 has the prefix now and then
         "api_key", (b"AIza",), re.compile(rb"AIza(?<![A-Za-z0-9+/]AIza)[A-Za-z0-9_-]{35}(?![A-Za-z0-9+/=])")
     ),
-    _key(rb"ya29\.", rb"[A-Za-z0-9_-]{20,}"),
     Detector(
         "api_key",
         (),
@@ -262,15 +281,15 @@ DEFAULT_DETECTORS: Final[Sequence[Detector]] = (
     ),
     Detector(
         "api_key",
-        (b"earer ",),
-        re.compile(rb"[Bb]earer +([A-Za-z0-9._~+/-]{16,}+=*+)"),
+        (b"Bearer ",),
+        re.compile(rb"Bearer +([A-Za-z0-9._~+/-]{16,}+=*+)"),
         group=1,
         check=random_looking,
     ),
     Detector(
         "credentials",
-        (b"asic ",),
-        re.compile(rb"[Bb]asic +([A-Za-z0-9+/]{8,}+=*+)"),
+        (b"Basic ",),
+        re.compile(rb"Basic +([A-Za-z0-9+/]{8,}+=*+)"),
         group=1,
         check=basic_credentials,
     ),
@@ -288,15 +307,8 @@ DEFAULT_DETECTORS: Final[Sequence[Detector]] = (
         group=1,
         check=random_looking,
     ),
-    Detector("credit_card", (), _CARD, check=luhn, shapes=(_LONG_RUN, _GROUPS)),
-    Detector(
-        "ssn",
-        (),
-        re.compile(
-            rb"(?<![0-9A-Za-z_.+/=-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![0-9A-Za-z_-])(?!\.[0-9])"
-        ),
-        shapes=(_GROUPS,),
-    ),
-    Detector("iban", (), _iban_pattern(), check=iban, shapes=(_LONG_RUN, _GROUPS)),
+    Detector("credit_card", (), _CARD, check=luhn, shapes=(_LONG_RUN, _FOURS, b"AAAA-AAAAAA-AAAA")),
+    Detector("ssn", (), _SSN, shapes=(b"AAA-AA-AAAA",)),
+    Detector("iban", (), _iban_pattern(), check=iban, shapes=(_LONG_RUN, _FOURS)),
 )
 """E-mail addresses, provider keys, tokens, private keys, credentials in URLs, passwords, card numbers, SSN, IBAN."""

@@ -142,11 +142,15 @@ class Redactor:
         """
         low, high = _widened(data, start, len(data) if stop is None else stop)
         part = data if low == 0 and high == len(data) else data[low:high]
-        self.observe(part)
-        return [
-            Edit(low + one.start, low + one.stop, self.place(one.kind, one.value))
-            for one in self.locate(part)
-        ]
+        if not self.literals_in(part):
+            first, last = _widened(part, *self._gate.news(part))
+            part = part if first == 0 and last == len(part) else part[first:last]
+            low += first
+        has_placeholders = self.observe(part)
+        secrets = self.locate(part)
+        if part is data and not (secrets or has_placeholders):
+            self._gate.remember(part)
+        return [Edit(low + one.start, low + one.stop, self.place(one.kind, one.value)) for one in secrets]
 
     def locate(self, data: bytes) -> list[Secret]:
         """The secrets in `data`, in order and without overlap; none gets a placeholder yet."""
@@ -208,16 +212,16 @@ class Redactor:
             if secret not in self._learned:
                 self._learn(secret, "api_key")
 
-    def observe(self, data: bytes | str) -> None:
-        """Take the numbers of the placeholders in `data`: no secret of this run gets them any more."""
+    def observe(self, data: bytes | str) -> bool:
+        """Whether there are placeholders in `data`; their numbers are taken, and no secret of this run gets them."""
         if isinstance(data, str):
-            if "__" not in data:
-                return
             data = data.encode("utf-8", "surrogatepass")
-        if b"__" in data:
+        seen = PLACEHOLDER.findall(data)
+        if seen:
             with self._lock:
-                for match in PLACEHOLDER.finditer(data):
-                    self._taken.setdefault(match[1].decode(), set()).add(int(match[2]))
+                for kind, number in seen:
+                    self._taken.setdefault(kind.decode(), set()).add(int(number))
+        return bool(seen)
 
     def since(self, before: Mapping[str, int]) -> tuple[str, ...]:
         """What was replaced since `counts` was `before`: "<kind>:<count>" for each kind, by name."""

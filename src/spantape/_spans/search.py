@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from spantape._spans.delta import find_delta
 from spantape._spans.detectors import SHAPE, Detector
 
 PLACEHOLDER: Final = re.compile(rb"__([a-z]+(?:_[a-z]+)*)_([1-9][0-9]{0,8})__")
@@ -98,9 +99,14 @@ def _undone(match: re.Match[bytes]) -> bytes:
 
 # --- what might be there -----------------------------------------------------------------------------------------
 
-_BY_FREQUENCY: Final = b" etaonisrlhdcu\"mp,:gfy.bw\\v/_-k{}1023456789()'xTASIC=ENRDPOLMjFqBUVzHGWYK@%JXQZ"
-_HOPS: Final = 48
+_BY_FREQUENCY: Final = b" etaonisrhlducmpgfybwvkx,.:0123456789/{}()[]'\"TASICENRDPOLMjFqzUVHGWYKBJXQZ\\=-_%@"
+_RARE: Final = _BY_FREQUENCY.index(b"(")
+_HOPS: Final = 32
 _SHORT: Final = 2048
+_WORTH_KNOWING: Final = 8 * 1024
+_MOST_KNOWN: Final = 256 * 1024
+_KNOWN: Final = 8
+_ENDS: Final = 48
 
 
 class _Group(NamedTuple):
@@ -116,16 +122,38 @@ class Gate:
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = detectors
+        self._clean: tuple[bytes, ...] = ()
         self._always = [place for place, one in enumerate(detectors) if not one.hints and not one.shapes]
         self._shapes = _by_literal((place, one.shapes) for place, one in enumerate(detectors))
         hints = _by_literal((place, one.hints) for place, one in enumerate(detectors))
-        self._bytes = {hint: hints[hint] for hint in hints if len(hint) == 1}
-        self._groups = _grouped({hint: places for hint, places in hints.items() if len(hint) > 1})
+        alone = {hint for hint in hints if len(hint) == 1 or max(map(_rarity, hint)) < _RARE}
+        self._single = {hint: hints[hint] for hint in alone}
+        self._groups = _grouped({hint: places for hint, places in hints.items() if hint not in alone})
+
+    def news(self, text: bytes) -> tuple[int, int]:
+        """The part of `text` that is not known to be clean: what lies between the ends that it shares with another.
+
+        Programs send the same tools and instructions in run after run.
+        """
+        start, stop = 0, len(text)
+        for known in reversed(self._clean):
+            if known[:_ENDS] == text[:_ENDS] or known[-_ENDS:] == text[-_ENDS:]:
+                prefix, suffix = find_delta(known, text)
+                if len(text) - prefix - suffix < stop - start:
+                    start, stop = prefix, len(text) - suffix
+                    if (stop - start) * 8 < len(text):
+                        break
+        return start, stop
+
+    def remember(self, text: bytes) -> None:
+        """Take `text` as clean: it was searched whole, and holds neither secrets nor placeholders."""
+        if _WORTH_KNOWING <= len(text) <= _MOST_KNOWN:
+            self._clean = (*self._clean[1 - _KNOWN :], text)
 
     def candidates(self, text: bytes) -> list[Detector]:
         """The detectors whose hints or shapes are in `text`, in their order."""
         places = set(self._always)
-        for hint, some in self._bytes.items():
+        for hint, some in self._single.items():
             if hint in text:
                 places.update(some)
         for group in self._groups:

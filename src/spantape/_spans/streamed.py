@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
+from spantape._spans.delta import find_delta
 from spantape._spans.redaction import Edit, Redactor, Secret
 from spantape._spans.search import Plain, scan, unescape
 
@@ -42,9 +43,9 @@ def _is_streamed_array(body: bytes) -> bool:
 def stream_edits(redactor: Redactor, body: bytes, content_type: str) -> list[Edit]:
     """The replacements of the secrets in the stream `body`, in order and without overlap."""
     redactor.observe(body)
-    whole = redactor.locate(body)
-    if not whole and not _interleaved(body) and not _holds_pieces(redactor, body):
+    if not _is_suspicious(redactor, body):
         return []
+    whole = redactor.locate(body)
     groups = _groups(body, is_sse="json" not in content_type.lower())
     split = [secret for group in groups for secret in _split_secrets(redactor, group)]
     settled = _Spans([piece.span for group in groups if group.is_delta for piece in group.pieces])
@@ -58,6 +59,47 @@ def stream_edits(redactor: Redactor, body: bytes, content_type: str) -> list[Edi
 
 
 # --- the cheap look ----------------------------------------------------------------------------------------------
+
+
+def _is_suspicious(redactor: Redactor, body: bytes) -> bool:
+    """Whether `body` may hold secrets, whole or in pieces; True also where only the exact look can tell."""
+    short = _without_repeats(body)
+    detectors, literals = redactor.candidates(short)
+    if (detectors or literals) and redactor.locate(body):
+        return True
+    alternates = _OTHER_INDEX.search(short) is not None or b'"output_index":1' in short
+    return (alternates and _interleaved(body)) or _holds_pieces(redactor, short)
+
+
+def _without_repeats(body: bytes) -> bytes:
+    """`body` with what its events have in common before and behind their text written once.
+
+    Cut at quotes, which no hint holds, so that each hint that is in `body` is in what is left; the name of the field
+    stays before each text.
+    """
+    events = body.split(b"\n")
+    others: set[bytes] = set()
+    if not body.startswith(b"{"):
+        others = {line for line in events if not line.startswith(b"data:")}
+        events = [line for line in events if line.startswith(b"data:")]
+    if len(events) < _FEW:
+        return body
+    left, right = events[len(events) // 2], events[len(events) // 2 + 1]
+    prefix, suffix = find_delta(left, right)
+    before = left[: left.rfind(b'"', 0, prefix) + 1]
+    behind = left[left.find(b'"', len(left) - suffix) :] if b'"' in left[len(left) - suffix :] else b""
+    field = _FIELD_START.search(before)
+    if field is not None:
+        head, cut = field[0], len(before)
+        events = [head + event[cut:] if event.startswith(before) else event for event in events]
+    if behind:
+        cut = 1 - len(behind)
+        events = [event[:cut] if event.endswith(behind) and cut else event for event in events]
+    return b"\n".join([*events, before, behind, *others])
+
+
+_FEW: Final = 6
+_FIELD_START: Final = re.compile(rb'(?:"[a-z_]+": ?)?"\Z')
 
 _TEXTS: Final = re.compile(rb'"(' + _NAMES.encode() + rb')": ?"((?:[^"\\]++|\\.)*+)"')
 _TOOL_INDEX: Final = re.compile(rb'"tool_calls": ?\[\{(?:[^{}\[\]]*?)"index": ?([0-9]+)')
