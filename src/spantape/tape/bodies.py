@@ -19,6 +19,9 @@ from spantape.tape.limits import Limits
 
 Attributes = Mapping[str, Any]
 
+BASE_SPAN: Final = "spantape.request.base.span"
+"""On a sealed tape, in the place of the base's digest: the id of the span that has the base body."""
+
 _CACHE_BYTES: Final = 64 << 20
 
 
@@ -27,7 +30,7 @@ class Bodies:
 
     def __init__(self, payloads: Iterable[Attributes], limits: Limits) -> None:
         self._limits = limits
-        self._sources = _sources(payloads)
+        self._sources = sources_of(payloads)
         self._cache: OrderedDict[str, bytes] = OrderedDict()
         self._cached_bytes = 0
         self._lock = threading.Lock()
@@ -42,6 +45,10 @@ class Bodies:
         """
         self._check_size(attributes)
         base = base_digest(attributes)
+        if base == "":
+            raise MissingBase(
+                f"its base, span {attributes.get(BASE_SPAN)}, is not on the tape", field="request.body"
+            )
         return read_body(attributes, None if base is None else self._rebuilt(base))
 
     def _rebuilt(self, wanted: str) -> bytes | None:
@@ -120,7 +127,8 @@ class _Sources(dict[str, Attributes]):
         return MissingBase(f"its base body sha256 {digest} is not on the tape", field="request.body")
 
 
-def _sources(payloads: Iterable[Attributes]) -> _Sources:
+def sources_of(payloads: Iterable[Attributes]) -> _Sources:
+    """For each digest that can be rebuilt from `payloads`, those to do it from: whole ones, or the nearest to one."""
     sources = _Sources()
     growing: dict[str, list[Attributes]] = {}
     for attributes in payloads:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from spantape._spans import names
 from spantape.errors import TapeDamaged, TapeError, UsageError
 from spantape.tape.fingerprint import fingerprint
+from spantape.tape.folding import folded_lines, unfolded
 from spantape.tape.limits import DEFAULT, Limits
 from spantape.tape.model import Span, Tape, Value
 from spantape.tape.otlp_read import read_document
@@ -57,10 +58,11 @@ class Recording:
             self._seen.add(key)
         return True
 
-    def ordered_lines(self) -> list[bytes]:
-        """The lines with spans, in the order of the first new span in each."""
+    def folded_lines(self) -> list[bytes]:
+        """The lines with spans, in the order of the first new span in each, folded."""
         by_span = {id(span): line for line, span in self.lines}
-        return [by_span[id(span)] for span in in_order(span for _, span in self.lines)]
+        ordered = in_order(span for _, span in self.lines)
+        return folded_lines([(by_span[id(span)], span) for span in ordered], self.spans)
 
     def progress(self) -> str:
         """How many whole steps there are so far, in words."""
@@ -83,13 +85,10 @@ def build_tape(
         UsageError: there are several runs and none is chosen, or the chosen one is not there.
         TapeError: a span of ours is not what it must be.
     """
+    held = unfolded(recording.spans, limits)
     header = recording.headers[0] if recording.headers else {}
     stated = header.get(names.RUN_ID)
-    run_id, spans = (
-        (stated, recording.spans)
-        if isinstance(stated, str) and run is None
-        else _one_run(recording.spans, run, path)
-    )
+    run_id, spans = (stated, held) if isinstance(stated, str) and run is None else _one_run(held, run, path)
     steps = steps_of(spans, path=path, limits=limits)
     resource: Mapping[str, Value] = header or (spans[0].resource if spans else {})
     return Tape(
@@ -173,8 +172,9 @@ def _name(header: Mapping[str, Value], spans: Sequence[Span]) -> str:
     stated = header.get(names.RUN_NAME)
     if isinstance(stated, str):
         return stated
-    for span in spans:
-        named = span.attributes.get(names.RUN_NAME)
-        if isinstance(named, str):
-            return named
+    for key in (names.RUN_NAME, names.AGENT_NAME):
+        for span in spans:
+            named = span.attributes.get(key)
+            if isinstance(named, str):
+                return named
     return ""

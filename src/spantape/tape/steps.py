@@ -18,7 +18,7 @@ from spantape._model import End, Json, Response
 from spantape._spans import names
 from spantape._spans.codec import read_error, read_headers, read_response, why_missing
 from spantape.errors import NotReplayable, TapeDamaged, TapeError
-from spantape.tape.bodies import Bodies
+from spantape.tape.bodies import BASE_SPAN, Bodies
 from spantape.tape.fingerprint import parse_json
 from spantape.tape.limits import DEFAULT, Limits
 from spantape.tape.model import AgentStep, ExchangeStep, Span, Step, ToolStep
@@ -48,6 +48,7 @@ _TYPES: Final[Mapping[str, str | type]] = {
     names.REQUEST_DIGEST: str,
     names.REQUEST_SIZE: int,
     names.BASE_DIGEST: str,
+    BASE_SPAN: str,
     names.BASE_PREFIX: int,
     names.BASE_SUFFIX: int,
     names.RESPONSE_HEADERS: _STRINGS,

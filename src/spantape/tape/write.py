@@ -156,7 +156,7 @@ def seal_recording(path: Path, recording: Recording, *, header: Mapping[str, Any
     header = {**header, names.RUN_ID: header.get(names.RUN_ID) or first_run(recording.spans)}
     recording.headers = [header]
     tape = build_tape(recording, path=str(path), sealed=True)
-    lines = [resource_line(header), *recording.ordered_lines()]
+    lines = [resource_line(header), *recording.folded_lines()]
     content = hashlib.sha256()
     for line in lines:
         content.update(line)
