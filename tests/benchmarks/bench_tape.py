@@ -38,18 +38,25 @@ _HEADERS = (("accept", "application/json"), ("content-type", "application/json")
 
 def words(random_: random.Random, count: int) -> str:
     """Text with the statistics of prose: a vocabulary of 6,000 words under Zipf's law."""
-    return " ".join(_VOCABULARY[min(int(random_.paretovariate(0.9)), len(_VOCABULARY) - 1)] for _ in range(count))
+    return " ".join(
+        _VOCABULARY[min(int(random_.paretovariate(0.9)), len(_VOCABULARY) - 1)] for _ in range(count)
+    )
 
 
 _LETTERS = random.Random(0)
-_VOCABULARY = ["".join(_LETTERS.choices("etaoinshrdlucmfwypvbgk", k=_LETTERS.randint(2, 9))) for _ in range(6000)]
+_VOCABULARY = [
+    "".join(_LETTERS.choices("etaoinshrdlucmfwypvbgk", k=_LETTERS.randint(2, 9))) for _ in range(6000)
+]
 
 
 def agent(turns: int) -> Iterator[tuple[Exchange, list[Any], Any]]:
     """The exchanges of an agent that calls one tool a turn, with each turn's new messages and its answer."""
     chance = random.Random(7)
     history: list[Any] = [{"role": "system", "content": words(chance, 400)}]
-    tools = [{"type": "function", "function": {"name": f"tool_{i}", "description": words(chance, 30)}} for i in range(5)]
+    tools = [
+        {"type": "function", "function": {"name": f"tool_{i}", "description": words(chance, 30)}}
+        for i in range(5)
+    ]
     new: list[Any] = [{"role": "user", "content": words(chance, 60)}]
     for turn in range(turns):
         history += new
@@ -63,13 +70,21 @@ def agent(turns: int) -> Iterator[tuple[Exchange, list[Any], Any]]:
             "object": "chat.completion",
             "created": 1_760_000_000 + turn,
             "choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}],
-            "usage": {"prompt_tokens": 90 * turn + 700, "completion_tokens": 60, "total_tokens": 90 * turn + 760},
+            "usage": {
+                "prompt_tokens": 90 * turn + 700,
+                "completion_tokens": 60,
+                "total_tokens": 90 * turn + 760,
+            },
         }
         request_id = f"req_{chance.getrandbits(128):032x}"
         headers = (("content-type", "application/json"), ("x-request-id", request_id))
         raw = json.dumps(answer).encode()
         response = Response(200, headers, raw, (len(raw),), (chance.randint(400_000, 2_000_000) * 1000,))
-        yield Exchange(Request("POST", _URL, _HEADERS, json.dumps(body).encode()), response), list(new), answer
+        yield (
+            Exchange(Request("POST", _URL, _HEADERS, json.dumps(body).encode()), response),
+            list(new),
+            answer,
+        )
         new = [message, {"role": "tool", "tool_call_id": call, "content": words(chance, 190)}]
 
 
@@ -81,7 +96,9 @@ def record(turns: int) -> tuple[list[ReadableSpan], bytes]:
     tracer = provider.get_tracer(names.SCOPE, "1.0")
     base: bytes | None = None
     raw: list[str] = []
-    with tracer.start_as_current_span("invoke_agent", attributes={names.KIND: "agent", names.RUN_ID: "b" * 32}):
+    with tracer.start_as_current_span(
+        "invoke_agent", attributes={names.KIND: "agent", names.RUN_ID: "b" * 32}
+    ):
         for turn, (exchange, new, answer) in enumerate(agent(turns)):
             attributes = {
                 names.FORMAT: 1,

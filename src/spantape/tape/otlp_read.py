@@ -18,6 +18,9 @@ from spantape.errors import TapeDamaged
 from spantape.tape.model import Span, Value
 
 
+_ABSENT = msgspec.Raw()
+
+
 class _Array(msgspec.Struct):
     values: list[_Any] | None = None
 
@@ -94,8 +97,8 @@ class _ResourceSpans(msgspec.Struct):
 
 class _TracesData(msgspec.Struct):
     resourceSpans: list[_ResourceSpans] | None = None  # noqa: N815
-    resourceLogs: msgspec.Raw | None = None  # noqa: N815 - a collector writes these beside, and they are no spans
-    resourceMetrics: msgspec.Raw | None = None  # noqa: N815
+    resourceLogs: msgspec.Raw = _ABSENT  # noqa: N815 - a collector writes these beside, and they are no spans
+    resourceMetrics: msgspec.Raw = _ABSENT  # noqa: N815
 
 
 _decoder = msgspec.json.Decoder(_TracesData)
@@ -123,7 +126,7 @@ def read_document(line: bytes) -> Document:
         raise TapeDamaged(f"got a line that is not an OTLP TracesData document ({error})") from error
     except RecursionError as error:
         raise TapeDamaged("got a line that is nested too deep") from error
-    if data.resourceSpans is None and data.resourceLogs is None and data.resourceMetrics is None:
+    if data.resourceSpans is None and data.resourceLogs is _ABSENT and data.resourceMetrics is _ABSENT:
         raise TapeDamaged("got a JSON document without resourceSpans, expected OTLP TracesData")
     document = Document([], [])
     try:

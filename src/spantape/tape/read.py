@@ -14,7 +14,7 @@ from spantape.tape.build import Recording, build_tape
 from spantape.tape.journal import MARK, is_journal, journal_lines, journal_path
 from spantape.tape.limits import DEFAULT, Limits
 from spantape.tape.model import Tape
-from spantape.tape.seal import TRAILER_BYTES, Seal, digest_of, read_seal, read_trailer
+from spantape.tape.seal import PREFIX, TRAILER_BYTES, Seal, digest_of, read_seal, read_trailer
 from spantape.tape.unpack import Torn, is_zstd, lines, pieces
 
 
@@ -120,7 +120,7 @@ def _load_lines(file: BinaryIO, end: int, loaded: Loaded, limits: Limits) -> Non
             _take_line(line, loaded)
     except Torn as torn:
         raise TapeDamaged(
-            f"the bytes break off at byte {torn.at} ({torn.why}), expected a whole file of {end} bytes or more; "
+            f"the bytes break off at byte {torn.at} of {end} ({torn.why}), in the frame that began at byte {torn.frame}; "
             f"{recording.progress()}",
             path=loaded.path,
         ) from torn
@@ -139,10 +139,13 @@ def _take_line(line: bytes, loaded: Loaded) -> None:
     if line.isspace():
         return
     recording = loaded.recording
+    spans = len(recording.spans)
     recording.add(line, None)
     if recording.headers and (seal := read_seal(recording.headers[-1], str(loaded.path))) is not None:
         recording.headers.pop()
         loaded.seal = seal
+    elif len(recording.spans) == spans and PREFIX.encode() in line:
+        raise TapeDamaged("got a line that was a seal and is none", field="seal")
 
 
 def _check_packing(head: bytes, loaded: Loaded, bare: bool) -> None:

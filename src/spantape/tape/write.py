@@ -29,8 +29,9 @@ from spantape.tape.unpack import WINDOW_LOG
 
 JOURNAL: Final = "spantape.journal"
 
-_LEVELS: Final = ((2 << 20, 19), (8 << 20, 15), (32 << 20, 9), (128 << 20, 6))
-"""(up to so many bytes, level): about a second of CPU for the first, a few for the last."""
+_MIB: Final = 1 << 20
+_LEVELS: Final = ((2, 19), (4, 17), (8, 15), (16, 13), (32, 12), (64, 9), (256, 6))
+"""(up to so many MiB, level): each about a second of CPU at its limit."""
 _FAST_LEVEL: Final = 3
 _PART_BYTES: Final = 1 << 20
 
@@ -221,7 +222,7 @@ def _joined(lines: Sequence[bytes]) -> Iterable[bytes]:
 
 
 def _parameters(size: int) -> zstandard.ZstdCompressionParameters:
-    level = next((level for limit, level in _LEVELS if size <= limit), _FAST_LEVEL)
+    level = next((level for limit, level in _LEVELS if size <= limit * _MIB), _FAST_LEVEL)
     window_log = min(max(size.bit_length(), 10), WINDOW_LOG)
     return zstandard.ZstdCompressionParameters.from_level(
         level,
