@@ -65,22 +65,39 @@ class Player:
         self._matcher.enqueue(self._attempts.order)
         self._use.update(dict.fromkeys(self._attempts.skipped, "skipped"))
 
-    def answer(self, request: Request) -> ExchangeStep:
+    def answer(self, request: Request, verbatim: Request | None = None) -> ExchangeStep:
         """The recorded exchange that answers the request, which must be redacted as recordings are.
 
-        The step's response has its pause taken out where the recorded client tried again after it.
+        `verbatim` is the request as it was before that, where it differs: imported tapes hold bodies verbatim. The
+        step's response has its pause taken out where the recorded client tried again after it.
 
         Raises:
             Miss: no step that is left has such a request.
             UsageError: the rules' `normalize` gave back no bytes.
         """
+        step = self.find(request, verbatim)
+        if step is not None:
+            return step
         key = self._matcher.key(request)
-        attempt = attempt_number(request.headers) if self._attempts.number else None
+        forms = self._matcher.forms(key[0], request.body, request.headers)
         with self._lock:
-            found = self._matcher.find_exact(key, lambda queue: self._take(queue, attempt))
-            if found is not None:
-                return self._served(found)
-        return self._answer_equivalent(request, key, attempt)
+            miss = self._miss(request, key, forms)
+            self.misses.append(miss)
+        raise miss
+
+    def find(self, request: Request, verbatim: Request | None = None) -> ExchangeStep | None:
+        """The recorded exchange that answers the request, None where no step that is left does; else as `answer`."""
+        forms_of_it = [request] if verbatim is None else [request, verbatim]
+        asked = [(each, self._matcher.key(each), self._attempt(each)) for each in forms_of_it]
+        with self._lock:
+            for _, key, attempt in asked:
+                found = self._matcher.find_exact(key, lambda queue, n=attempt: self._take(queue, n))  # type: ignore[misc]
+                if found is not None:
+                    return self._served(found)
+        return next(filter(None, (self._find_equivalent(*each) for each in asked)), None)
+
+    def _attempt(self, request: Request) -> int | None:
+        return attempt_number(request.headers) if self._attempts.number else None
 
     def tool(self, name: str, arguments: Json) -> ToolStep:
         """The recorded call of the tool `name` with these arguments; the steps under it count as covered.
@@ -88,17 +105,24 @@ class Player:
         Raises:
             Miss: no such call is left.
         """
-        called: Final = ("tool", name)
-        keys = self._calls.arguments(arguments)
+        step = self.find_tool(name, arguments)
+        if step is not None:
+            return step
         with self._lock:
-            for queue in self._calls.queues(called, keys):
-                if (found := self._take(queue, None)) is not None:
-                    self._cover(found)
-                    return cast(ToolStep, self._steps[found])
-            recorded = self._calls.recorded(called, keys)
+            recorded = self._calls.recorded(("tool", name), self._calls.arguments(arguments))
             miss = tool_miss(self.tape, self._calls, name, arguments, recorded=recorded, used=self._use)
             self.misses.append(miss)
         raise miss
+
+    def find_tool(self, name: str, arguments: Json) -> ToolStep | None:
+        """The recorded call of the tool, None where no such call is left; else as `tool`."""
+        keys = self._calls.arguments(arguments)
+        with self._lock:
+            for queue in self._calls.queues(("tool", name), keys):
+                if (found := self._take(queue, None)) is not None:
+                    self._cover(found)
+                    return cast(ToolStep, self._steps[found])
+        return None
 
     def agent(self, name: str, arguments: Json) -> AgentStep | None:
         """The recorded call of the agent `name`, None where the tape has none left: agents run live on replay.
@@ -153,16 +177,12 @@ class Player:
                 misses=tuple(str(miss).partition("\n")[0] for miss in self.misses),
             )
 
-    def _answer_equivalent(self, request: Request, key: Exact, attempt: int | None) -> ExchangeStep:
+    def _find_equivalent(self, request: Request, key: Exact, attempt: int | None) -> ExchangeStep | None:
         """The step that is equal in canonical form; the live body is brought into it outside the lock."""
         forms = self._matcher.forms(key[0], request.body, request.headers)
         with self._lock:
             found = self._matcher.find_canonical(key[0], forms, lambda queue: self._take(queue, attempt))
-            if found is not None:
-                return self._served(found)
-            miss = self._miss(request, key, forms)
-            self.misses.append(miss)
-        raise miss
+            return None if found is None else self._served(found)
 
     def _miss(self, request: Request, key: Exact, forms: Forms) -> Miss:
         recorded = self._matcher.equal_to(key[0], forms)
