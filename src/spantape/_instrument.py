@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
@@ -33,7 +33,7 @@ class Instrumentation:
             _state.STATE.target = None
             _state.release_seams()
 
-    def __enter__(self) -> Instrumentation:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

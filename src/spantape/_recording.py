@@ -135,7 +135,7 @@ def environment() -> dict[str, str]:
 
 def _version(package: str) -> str | None:
     module = sys.modules.get(package)
-    if module is None and package not in ("opentelemetry-sdk",):
+    if module is None and package != "opentelemetry-sdk":
         return None
     try:
         return metadata.version(package)

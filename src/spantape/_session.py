@@ -51,7 +51,7 @@ class Session:
         self._open: set[Crossing] = set()
         self._lock = threading.Lock()
 
-    def cross(self, call: Call) -> Crossing | None:
+    def cross(self, call: Call) -> Crossing | None:  # noqa: ARG002 - for the modes that answer
         """The crossing of a call that this session answers."""
         raise TypeError(f"a session in mode {self.mode} answers no calls")
 
@@ -65,15 +65,15 @@ class Session:
         with self._lock:
             self._open.discard(crossing)
 
-    def answer_tool(self, name: str, arguments: Json) -> ToolStep | None:
+    def answer_tool(self, name: str, arguments: Json) -> ToolStep | None:  # noqa: ARG002 - likewise
         """The recorded call of a tool, None where the tool is to be run."""
         return None
 
-    def enter_agent(self, name: str, arguments: Json) -> bool:
+    def enter_agent(self, name: str, arguments: Json) -> bool:  # noqa: ARG002 - likewise
         """Whether the tape has this call of an agent; agents always run."""
         return False
 
-    def invocation_targets(self, *, replayed: bool) -> list[Target]:
+    def invocation_targets(self, *, replayed: bool) -> list[Target]:  # noqa: ARG002 - likewise
         """The targets that want a span of a tool's or agent's call; `replayed` says that the tape has it."""
         return self.targets
 

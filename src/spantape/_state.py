@@ -6,6 +6,7 @@ threads that have no context of it, as the innermost one that is active in the p
 
 from __future__ import annotations
 
+import itertools
 import threading
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
@@ -54,7 +55,7 @@ def current_session() -> Session | None:
 
 
 def _nested(sessions: list[Session]) -> bool:
-    return all(inner.outer is outer for outer, inner in zip(sessions, sessions[1:], strict=False))
+    return all(inner.outer is outer for outer, inner in itertools.pairwise(sessions))
 
 
 def enter(session: Session) -> None:

@@ -112,7 +112,7 @@ def _wrap(handle: Handle, where: Where, module: ModuleType) -> None:
     if _is_ours(current):
         return
     wrapper = wrapt.FunctionWrapper(current, where.make(module), enabled=handle.enabled)
-    wrapper._self_spantape = True
+    wrapper._self_spantape = True  # noqa: SLF001 - wrapt keeps a wrapper's own state under this prefix
     wrapt.apply_patch(parent, attribute, wrapper)
     handle.add(parent, attribute, wrapper)
 
@@ -120,7 +120,7 @@ def _wrap(handle: Handle, where: Where, module: ModuleType) -> None:
 def _is_ours(current: Any) -> bool:
     """Whether a wrapper of ours is on `current` already, also below other wrapt wrappers."""
     while current is not None:
-        if getattr(current, "_self_spantape", False) and current._self_enabled():
+        if getattr(current, "_self_spantape", False) and current._self_enabled():  # noqa: SLF001 - likewise
             return True
         current = getattr(current, "__wrapped__", None)
     return False

@@ -235,4 +235,5 @@ def _attach(crossing: Crossing) -> Token[Context] | None:
 
 def ended(crossing: Crossing, end: End, error: BaseException | None = None) -> None:
     """End the crossing's spans; fails for nobody."""
-    _guard.guarded(crossing.end, end, error)
+    if not sys.is_finalizing():  # nothing can be imported or written any more
+        _guard.guarded(crossing.end, end, error)
