@@ -66,8 +66,9 @@ class Reader(Generic[T]):
         return self._decoder
 
     def _forgiving(self, data: bytes | Raw) -> T | None:
-        found = _salvage(self._kind, Raw(data))
-        if found is _NOTHING and (mended := _mended(bytes(data))) is not None:
+        text = bytes(data).decode("utf-8", "replace").encode()
+        found = _salvage(self._kind, Raw(text))
+        if found is _NOTHING and (mended := _mended(text)) is not None:
             found = _salvage(self._kind, Raw(mended))
         return None if found is _NOTHING else typing.cast("T", found)
 
