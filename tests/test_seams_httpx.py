@@ -15,6 +15,9 @@ import pytest
 import wrapt
 
 import spantape
+from spantape._use import replay as _replay
+import spantape.replay.rules
+spantape.replay = _replay
 from spantape.testing import Gate, ModelServer, disconnect, raw
 
 LIBRARIES = [httpx2, httpx]
@@ -145,26 +148,23 @@ def test_the_span_ends_once_when_the_connection_breaks(client, spans):
     assert span.attributes["error.type"].endswith("RemoteProtocolError")
 
 
-def test_the_span_ends_once_when_a_response_is_dropped_unread(library, spans):
+@pytest.mark.parametrize("read", [0, 1])
+def test_the_span_ends_once_when_a_response_is_dropped(library, spans, read):
     gate = Gate()
     with serve(raw(200, {}, [b"one", b"two"]).held(gate, before=1)) as server, spantape.instrument(spans.provider):
         made = library.Client()
         response = made.send(made.build_request("POST", server.url + URL, content=b"{}"), stream=True)
-        chunks = response.iter_raw()
-        next(chunks)
-        chunks.close = None if False else chunks.close
-        stream = response.stream
-        del chunks, response
-        transport_stream = stream._stream
-        del stream
+        if read:
+            chunks = iter(response.stream)
+            next(chunks)
+            del chunks
+        del response
         gc.collect()
-        ended = [span.attributes.get("spantape.end") for span in spans.all()]
+        ended = [span.attributes["spantape.end"] for span in spans.all()]
         gate.open()
         made.close()
-        del transport_stream
-        gc.collect()
-    assert ended in ([], ["closed"], ["abandoned"])
-    assert [span.attributes["spantape.end"] for span in spans.all()] in (["closed"], ["abandoned"])
+    assert ended == ["abandoned"]
+    assert len(spans.all()) == 1
 
 
 def test_a_broken_stream_breaks_at_the_same_place_on_replay(client, tape):
@@ -236,9 +236,12 @@ def test_content_encodings_are_undone_and_the_answer_is_the_same(client, tape, e
         with spantape.record(tape) as session:
             live = client.request("POST", url, content=b"{}")
     (step,) = session.tape.steps
-    assert (live.headers["content-encoding"], step.response.body) == (encoding, body)
+    assert live.headers["content-encoding"] == encoding
+    assert step.response.body == live.content
+    if encoding in client.library._decoders.SUPPORTED_DECODERS:  # else the program itself gets the encoded bytes
+        assert live.content == body
     with spantape.replay(tape):
-        assert client.request("POST", url, content=b"{}").content == live.content == body
+        assert client.request("POST", url, content=b"{}").content == live.content
 
 
 def test_a_body_that_does_not_decode_fails_alike_on_replay(client, tape):
@@ -335,6 +338,9 @@ def test_calls_through_a_proxy_are_recorded(library, tape):
 def test_it_does_not_matter_whether_the_library_is_imported_before(name, order):
     program = f"""
 import spantape
+from spantape._use import replay as _replay
+import spantape.replay.rules
+spantape.replay = _replay
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter

@@ -6,7 +6,7 @@ See: RFC 9110, section 8.4 (Content-Encoding); RFC 8878 (zstd); RFC 7932 (brotli
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import zstandard
@@ -63,18 +63,20 @@ _DECODERS: dict[str, Callable[[], Decode | None]] = {
 }
 
 
-def undo(chunks: Sequence[bytes], content_encoding: str) -> list[bytes] | None:
+def undo(
+    chunks: Sequence[bytes], content_encoding: str, only: Collection[str] | None = None
+) -> list[bytes] | None:
     """The decoded piece of each chunk, in order and as many; None where it cannot be undone.
 
-    That is so for an encoding that is not known here (clients leave such a body as it is) and for bytes that do
-    not decode: the body is then kept as it came, with its header.
+    That is so for an encoding that is not known here or not among `only` (clients leave such a body as it is) and
+    for bytes that do not decode: the body is then kept as it came, with its header.
     """
     names = [name.strip().lower() for name in content_encoding.split(",") if name.strip()]
     pieces = list(chunks)
     for name in reversed(names):
         if name == "identity":
             continue
-        make = _DECODERS.get(name)
+        make = _DECODERS.get(name) if only is None or name in only else None
         decode = make() if make else None
         if decode is None:
             return None

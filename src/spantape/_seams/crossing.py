@@ -105,7 +105,7 @@ class Crossing:
         failure = self._failure if error is None else Failure(qualified_name(error), str(error))
         outcome = Outcome(self._status, self._headers, self.chunks, self.times_ns, end, failure)
         try:
-            outcome.settle()
+            outcome.settle(self.call.undoes)
         finally:
             sent = b"".join(self._sent) if self.call.body is None else None
             for span in self._spans:

@@ -86,7 +86,7 @@ class _Transport(_Proxy):
     def handle_request(self, request: Any) -> Any:
         if _state.replaying():
             request.read()
-        crossing = _open(request)
+        crossing = _open(self.library, request)
         if crossing is None:
             return self._inner.handle_request(request)
         if crossing.served is not None:
@@ -105,7 +105,7 @@ class _AsyncTransport(_Proxy):
     async def handle_async_request(self, request: Any) -> Any:
         if _state.replaying():
             await request.aread()
-        crossing = _open(request)
+        crossing = _open(self.library, request)
         if crossing is None:
             return await self._inner.handle_async_request(request)
         if crossing.served is not None:
@@ -123,7 +123,7 @@ class _AsyncTransport(_Proxy):
 # --- requests ----------------------------------------------------------------------------------------------------
 
 
-def call_of(request: Any) -> Call:
+def call_of(library: ModuleType, request: Any) -> Call:
     """The call that an httpx request is about to make."""
     url = request.url
     port = url.port or {"http": 80, "https": 443}.get(url.scheme)
@@ -135,19 +135,33 @@ def call_of(request: Any) -> Call:
         target=url.raw_path.decode("ascii", "replace"),
         headers=_headers(request.headers),
         body=getattr(request, "_content", None),
+        undoes=_undoes(library),
     )
 
 
+@lru_cache(maxsize=8)
+def _undoes(library: ModuleType) -> frozenset[str] | None:
+    """The content-encodings that the library undoes here: brotli and zstd want packages of their own."""
+    decoders = getattr(getattr(library, "_decoders", None), "SUPPORTED_DECODERS", None)
+    return None if decoders is None else frozenset(decoders)
+
+
 def _headers(headers: Any) -> Headers:
-    """Every header with its lower-case name; bytes that are not UTF-8 are read as latin-1, as httpx does."""
-    encoding = headers.encoding
-    return tuple((name.decode(encoding).lower(), value.decode(encoding)) for name, value in headers.raw)
+    """Every header with its lower-case name; bytes that are not UTF-8 are read as latin-1."""
+    return tuple([(name.decode("latin-1").lower(), _text(value)) for name, value in headers.raw])
 
 
-def _open(request: Any) -> Crossing | None:
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _open(library: ModuleType, request: Any) -> Crossing | None:
     if _state.replaying():
-        return open_crossing(call_of(request))
-    return _guard.guarded(lambda: open_crossing(call_of(request)))
+        return open_crossing(call_of(library, request))
+    return _guard.guarded(lambda: open_crossing(call_of(library, request)))
 
 
 def _tap_request(request: Any, crossing: Crossing, tee: Any) -> None:

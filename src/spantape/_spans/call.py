@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 class Call:
     """The request as it crosses a seam; names of headers are lower-case, values untouched.
 
-    `body` is None while it is still being sent (a streamed upload); `target` is path and query.
+    `body` is None while it is still being sent (a streamed upload); `target` is path and query. `undoes` are the
+    content-encodings that the client undoes (None: all that are known); what the program gets encoded is recorded
+    so.
     """
 
     method: str
@@ -31,6 +33,7 @@ class Call:
     dialect: Dialect | None = None
     resent: int = 0
     replayed: bool = False
+    undoes: Collection[str] | None = None
 
     @property
     def path(self) -> str:
@@ -67,11 +70,11 @@ class Outcome:
     lengths: tuple[int, ...] = ()
     first_chunk_ns: int | None = field(default=None)
 
-    def settle(self) -> None:
-        """Undo the content-encoding: fills `body` and `lengths`, which sum to its length."""
+    def settle(self, undoes: Collection[str] | None = None) -> None:
+        """Undo the content-encoding, as the client does: fills `body` and `lengths`, which sum to its length."""
         chunks = self.chunks
         encoding = header(self.headers, "content-encoding") or ""
-        if encoding and (plain := undo(chunks, encoding)) is not None:
+        if encoding and (plain := undo(chunks, encoding, undoes)) is not None:
             chunks = plain
             self.content_encoding = encoding
             dropped = ("content-encoding", "content-length")
