@@ -149,9 +149,11 @@ _HINTS_PASSWORD: Final = (b"assword", b"asswd", b"ASSWORD")
 def _quoted(names: bytes) -> re.Pattern[bytes]:
     # group 1 holds the backslashes that this level of JSON in JSON puts before its quotes: the value ends at the
     # next quote of the same level
+    quote = rb"(?(1)\1)\2"
     return re.compile(
-        rb"(\\*)([\"'])(?i:" + names + rb")\1\2\s*[:=]\s*\1\2"
-        rb"((?:(?!\2)[^\s\\]|\\++[\"']?){6,4096}?)(?<!\\)\1\2"
+        rb"(?<!\\)(\\++)?([\"'])(?i:" + names + rb")" + quote + rb"\s*[:=]\s*" + quote + rb"("
+        rb"(?(1)(?:(?!\2)[^\s\\]|\\++[\"']?){6,4096}?(?<!\\)|(?:(?!\2)[^\s\\]|\\[^\s]){6,4096}+)"
+        rb")" + quote
     )
 
 
@@ -159,7 +161,7 @@ def _assigned(names: bytes) -> re.Pattern[bytes]:
     return re.compile(
         rb"(?<![A-Za-z0-9_-])(?i:"
         + names
-        + rb")\s{0,4}[:=]\s{0,4}\\*[\"']?([A-Za-z0-9_./+~$!@#%^*-]{7,512}+=*+)(?![(\[{])"
+        + rb")\s{0,4}[:=]\s{0,4}\\*+[\"']?([A-Za-z0-9_./+~$!@#%^*-]{7,512}+=*+)(?![(\[{])"
     )
 
 
@@ -219,7 +221,7 @@ _FOURS: Final = b"AAAA-AAAA-AAAA"
 
 _PRIVATE_KEY: Final = re.compile(
     rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-    rb"(?:[A-Za-z0-9+/=\s:,._()\\-]{0,65536}?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\r\n\v]*)"
+    rb"(?:(?:[A-Za-z0-9+/=\s:,._()\\]|-(?!-)){0,65536}?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\r\n\v]*)"
 )
 _ADDRESS: Final = re.compile(
     rb"@(?:[A-Za-z0-9\x80-\xff][A-Za-z0-9\x80-\xff-]{0,62}+\.)+"

@@ -127,7 +127,7 @@ class Redactor:
     def text(self, value: str) -> str:
         """`value` with its secrets replaced; `value` itself where there are none."""
         data = value.encode("utf-8", "surrogatepass")
-        clean = self.body(data)
+        clean = apply_edits(data, self._edits(data, 0, len(data), is_text=True))
         return value if clean is data else clean.decode("utf-8", "surrogatepass")
 
     def body(self, data: bytes, start: int = 0, stop: int | None = None) -> bytes:
@@ -140,25 +140,31 @@ class Redactor:
         The part is widened to whole JSON strings, so that no secret straddles its ends: an edit may begin before
         `start` or end behind `stop`.
         """
-        low, high = _widened(data, start, len(data) if stop is None else stop)
+        return self._edits(data, start, len(data) if stop is None else stop, is_text=False)
+
+    def _edits(self, data: bytes, start: int, stop: int, *, is_text: bool) -> list[Edit]:
+        low, high = _widened(data, start, stop)
         part = data if low == 0 and high == len(data) else data[low:high]
         if not self.literals_in(part):
             first, last = _widened(part, *self._gate.news(part))
             part = part if first == 0 and last == len(part) else part[first:last]
             low += first
         has_placeholders = self.observe(part)
-        secrets = self.locate(part)
+        secrets = self.locate(part, is_text=is_text)
         if part is data and not (secrets or has_placeholders):
             self._gate.remember(part)
         return [Edit(low + one.start, low + one.stop, self.place(one.kind, one.value)) for one in secrets]
 
-    def locate(self, data: bytes) -> list[Secret]:
-        """The secrets in `data`, in order and without overlap; none gets a placeholder yet."""
+    def locate(self, data: bytes, *, is_text: bool = False) -> list[Secret]:
+        """The secrets in `data`, in order and without overlap; none gets a placeholder yet.
+
+        Unless told that it `is_text`, a NUL byte says that `data` is binary: nothing in it is looked at.
+        """
         detectors, literals = self.candidates(data)
         if not (detectors or literals):
             return []
         secrets: list[Secret] = []
-        for first, last in _texts(data):
+        for first, last in [(0, len(data))] if is_text else _texts(data):
             plain = unescape(data[first:last])
             for found in scan(plain.data, detectors, literals):
                 start, stop = plain.raw(found.start, found.stop)
@@ -237,7 +243,7 @@ class Redactor:
 
     def literals_in(self, text: bytes) -> list[Literal]:
         """The known secrets that stand in `text` in one of their written forms."""
-        return [literal for literal in self._literals if literal.form in text]
+        return [literal for literal in self._literals if any(form in text for form in literal.forms)]
 
     def place(self, kind: str, secret: bytes) -> bytes:
         """The placeholder of `secret`, a new one where it was not seen in this run; counted as a replacement."""
@@ -269,24 +275,19 @@ class Redactor:
             if not secret or secret in self._learned:
                 return
             self._learned[secret] = kind
-            known = {literal.form for literal in self._literals}
-            forms = [form for form in _written(secret) if form not in known]
+            forms = _written(secret)
             self._forms.update(dict.fromkeys(forms, secret.encode("utf-8", "surrogatepass")))
-            self._literals = (*self._literals, *(Literal(form, kind) for form in forms))
+            self._literals = (*self._literals, Literal(forms, kind))
             self._known_urls.clear()
 
 
-def _written(secret: str) -> list[bytes]:
+def _written(secret: str) -> tuple[bytes, ...]:
     """The forms in which `secret` may stand in a text: as it is, in JSON, in JSON in JSON, in a URL."""
-    once = json.dumps(secret)[1:-1]
-    forms = [
-        secret,
-        once,
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        json.dumps(once)[1:-1],
-        quote(secret, safe=""),
-    ]
-    return [form.encode("utf-8", "surrogatepass") for form in dict.fromkeys(forms)]
+    forms = [secret, quote(secret.encode("utf-8", "surrogatepass"), safe="")]
+    for ascii_only in (True, False):
+        once = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]
+        forms += (once, json.dumps(once, ensure_ascii=ascii_only)[1:-1])
+    return tuple(form.encode("utf-8", "surrogatepass") for form in dict.fromkeys(forms))
 
 
 def _canonical(secret: bytes) -> bytes:
@@ -304,7 +305,9 @@ def _body_edits(redactor: Redactor, body: bytes, _content_type: str) -> list[Edi
 def _widened(data: bytes, start: int, stop: int) -> tuple[int, int]:
     """`start:stop` grown to ends outside of JSON strings, with the name of the member whose value it begins in."""
     if start > 0:
-        start = _quote_before(data, start)
+        at, start = start, _quote_before(data, start)
+        if data[start + 1 : at].lstrip().startswith(b":"):
+            start = _quote_before(data, start)
         if data[start - 32 if start > 32 else 0 : start].rstrip().endswith(b":"):
             start = _quote_before(data, _quote_before(data, start))
     if stop < len(data):

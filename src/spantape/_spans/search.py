@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
 # --- escapes -----------------------------------------------------------------------------------------------------
 
-_ESCAPE: Final = re.compile(rb"\\+(?:u([0-9a-fA-F]{4})|([nrtbf/]))")
+_ESCAPE: Final = re.compile(rb"\\(?<!\\\\)\\*+(?:u([0-9a-fA-F]{4})|([nrtbf/]))")
 _ESCAPE_OR_PERCENT: Final = re.compile(_ESCAPE.pattern + rb"|%([0-9A-Fa-f]{2})")
 _LETTERS: Final = {b"/": b"/"}
 _BLANK: Final = (
@@ -217,9 +217,9 @@ def _holds(text: bytes, group: _Group) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A secret known by its value, in one of its written forms."""
+    """A secret known by its value: the forms in which it may be written."""
 
-    form: bytes
+    forms: tuple[bytes, ...]
     kind: str
 
 
@@ -262,17 +262,23 @@ def _matches(
     segment = text[start:stop]
     found = []
     for literal in literals:
-        at = segment.find(literal.form)
-        while at >= 0:
-            end = at + len(literal.form)
-            found.append(Found(start + at, start + end, literal.kind))
-            at = segment.find(literal.form, end)
+        for form in literal.forms:
+            found += [
+                Found(start + at, start + at + len(form), literal.kind) for at in _places(segment, form)
+            ]
     for detector in detectors:
         for match in detector.pattern.finditer(segment):
             span = _span(detector, match, segment)
             if span is not None and not _is_json_number(text, start + span[0], start + span[1]):
                 found.append(Found(start + span[0], start + span[1], detector.kind))
     return found
+
+
+def _places(text: bytes, form: bytes) -> Iterator[int]:
+    at = text.find(form)
+    while at >= 0:
+        yield at
+        at = text.find(form, at + len(form))
 
 
 def _span(detector: Detector, match: re.Match[bytes], segment: bytes) -> tuple[int, int] | None:

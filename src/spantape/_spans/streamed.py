@@ -1,7 +1,7 @@
 """Secrets that a response streams in pieces: found in the joined text of equal fields, replaced across the events.
 
-Most streams hold none, so a cheap look comes first: the texts of the usual fields, joined by field name. Only where
-that or the body as it stands holds something is every event read, whatever its dialect.
+Most streams hold none, so a cheap look comes first: at the body with what all events have in common left out, and at
+its texts joined by field name. Only where one of them holds something is every event read, whatever its dialect.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from itertools import pairwise
 from typing import Final, NamedTuple
 
 from spantape._spans.delta import find_delta
+from spantape._spans.detectors import Detector
 from spantape._spans.redaction import Edit, Redactor, Secret
-from spantape._spans.search import Plain, scan, unescape
+from spantape._spans.search import Literal, Plain, scan, unescape
 
-_NAMES: Final = (
-    "arguments|code|completion|content|delta|generated_text|input|output|output_text|partial_json|reasoning|"
-    "reasoning_content|refusal|response|summary|text|thinking|transcript|value"
+_DELTAS: Final = frozenset(
+    b"arguments code completion content delta generated_text input output output_text partial_json reasoning "
+    b"reasoning_content refusal response summary text thinking transcript value".split()
 )
-_DELTAS: Final = frozenset(_NAMES.encode().split(b"|"))
 """Names of fields that carry a text piece by piece. Others may, but may as well hold one whole value in each event."""
 
 _STREAM_TYPES: Final = ("event-stream", "ndjson", "stream+json", "jsonl", "json-lines")
@@ -55,7 +55,8 @@ def stream_edits(redactor: Redactor, body: bytes, content_type: str) -> list[Edi
         for one in whole
         if not settled.touch(one.start, one.stop) and not taken.touch(one.start, one.stop)
     ]
-    return [edit for secret in sorted([*split, *rest]) for edit in _edits(redactor, secret)]
+    edits = [edit for secret in sorted([*split, *rest]) for edit in _edits(redactor, secret)]
+    return sorted(edits)
 
 
 # --- the cheap look ----------------------------------------------------------------------------------------------
@@ -101,14 +102,15 @@ def _without_repeats(body: bytes) -> bytes:
 _FEW: Final = 6
 _FIELD_START: Final = re.compile(rb'(?:"[a-z_]+": ?)?"\Z')
 
-_TEXTS: Final = re.compile(rb'"(' + _NAMES.encode() + rb')": ?"((?:[^"\\]++|\\.)*+)"')
+_TEXTS: Final = re.compile(rb'"([A-Za-z_][A-Za-z0-9_]*)": ?"((?:[^"\\]++|\\.)*+)"')
 _TOOL_INDEX: Final = re.compile(rb'"tool_calls": ?\[\{(?:[^{}\[\]]*?)"index": ?([0-9]+)')
 _OTHER_INDEX: Final = re.compile(rb'"index": ?[1-9]')
+_INDEX: Final = re.compile(rb'"index": ?([0-9]+)')
 _ITEM_INDEX: Final = re.compile(rb'"output_index": ?([0-9]+)')
 
 
 def _holds_pieces(redactor: Redactor, body: bytes) -> bool:
-    """Whether the joined texts of any usual field of `body` hold a secret."""
+    """Whether the texts of `body`, joined by field name, hold a secret."""
     texts: dict[bytes, list[bytes]] = {}
     for name, text in _TEXTS.findall(body):
         texts.setdefault(name, []).append(text)
@@ -122,10 +124,8 @@ def _interleaved(body: bytes) -> bool:
     if b'"output_index":1' in body and not _ascends([int(index) for index in _ITEM_INDEX.findall(body)]):
         return True
     if b'"choices"' not in body and b'"candidates"' not in body:
-        return False
+        return not _ascends([int(index) for index in _INDEX.findall(body)])
     others = len(_OTHER_INDEX.findall(body))
-    if not others:
-        return False
     tools = [int(index) for index in _TOOL_INDEX.findall(body)]
     return others > sum(index > 0 for index in tools) or not _ascends(tools)
 
@@ -200,6 +200,11 @@ def _split_secrets(redactor: Redactor, group: _Group) -> Iterator[_Split]:
         yield _Split(spans, Secret(*spans[0], found.kind, plain.data[found.start : found.stop]))
 
 
+def _is_secret(text: bytes, detectors: Sequence[Detector], literals: Sequence[Literal]) -> bool:
+    found = scan(unescape(text).data, detectors, literals)
+    return len(found) == 1 and found[0].start == 0 and found[0].stop == len(unescape(text).data)
+
+
 def _raw_span(piece: _Piece, start: int, stop: int) -> tuple[int, int]:
     first, last = piece.plain.raw(max(start, piece.start) - piece.start, min(stop, piece.stop) - piece.start)
     return piece.span[0] + first, piece.span[0] + last
@@ -209,7 +214,7 @@ def _groups(body: bytes, *, is_sse: bool) -> list[_Group]:
     """The strings of all events of `body` that have company at their place, by place."""
     places: dict[object, list[tuple[int, int]]] = {}
     names: dict[object, bytes] = {}
-    for leaf in _leaves(body, is_sse=is_sse):
+    for leaf in list(_leaves(body, is_sse=is_sse)):  # an index may stand behind the text that it is for
         place = leaf.place()
         places.setdefault(place, []).append(leaf.span)
         names[place] = leaf.name()
