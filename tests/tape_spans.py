@@ -50,7 +50,7 @@ def span(index: int, attributes: dict[str, Any], *, parent: str = "", **more: An
 
 def exchange_span(index: int, recorded: Exchange, base: bytes | None = None, **more: Any) -> Span:
     own = {names.KIND: "exchange", names.RUN_ID: RUN, names.STEP: index}
-    return span(index, own | write_exchange(recorded, base), **more)
+    return span(index, more.pop("attributes", None) or own | write_exchange(recorded, base), **more)
 
 
 def run_spans(turns: int) -> list[Span]:

@@ -14,6 +14,16 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from spantape._spans import names
+from spantape.errors import PartialTapeWarning, TapeDamaged, TapeError, TapeNotFound, UsageError
+from spantape.tape.build import runs_of, tape_of
+from spantape.tape.limits import Limits
+from spantape.tape.otlp import span_line
+from spantape.tape.read import read_tape
+from spantape.tape.seal import TRAILER_BYTES
+from spantape.tape.verify import verify_tape
+from spantape.tape.write import TapeWriter, write_tape
 from tape_spans import (
     RUN,
     agent_span,
@@ -28,16 +38,6 @@ from tape_spans import (
     span,
     tool_span,
 )
-
-from spantape._spans import names
-from spantape.errors import PartialTapeWarning, TapeDamaged, TapeError, TapeNotFound, UsageError
-from spantape.tape.build import runs_of, tape_of
-from spantape.tape.limits import Limits
-from spantape.tape.otlp import span_line
-from spantape.tape.read import read_tape
-from spantape.tape.seal import TRAILER_BYTES
-from spantape.tape.verify import verify_tape
-from spantape.tape.write import TapeWriter, write_tape
 
 
 def unpacked(path) -> bytes:

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from opentelemetry.proto.trace.v1 import trace_pb2
 from opentelemetry.proto_json.trace.v1.trace import TracesData
 from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceFlags
-from tape_spans import any_spans, run_spans, sdk_run, sdk_spans, span
 
 from spantape._spans import names
 from spantape._spans.codec import compress
@@ -20,6 +19,7 @@ from spantape.errors import TapeDamaged
 from spantape.tape.model import Span
 from spantape.tape.otlp import LineWriter, span_line
 from spantape.tape.otlp_read import read_document
+from tape_spans import any_spans, run_spans, sdk_run, sdk_spans, span
 
 IDS = ("traceId", "spanId", "parentSpanId")
 

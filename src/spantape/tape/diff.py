@@ -132,7 +132,7 @@ def _changed_field(key: str, first: Step, second: Step, one: Any, other: Any) ->
     path = f"{key}.body" if isinstance(first, ExchangeStep) else key
     found = json_differences(_value(first, key, one), _value(second, key, other), limit=_COUNTED)
     if not found:  # other bytes, the same meaning: spacing, key order, escapes
-        found = [FieldDifference("", f"sha256 {one}", f"sha256 {other} (equal as JSON)")]
+        found = [FieldDifference("", f"sha256 {one}", f"equal as JSON, sha256 {other}")]
     return [FieldDifference(_below(path, field.path), field.recorded, field.got) for field in found]
 
 
@@ -150,7 +150,7 @@ def _value(step: Step, key: str, stated: str | None) -> Any:
             return body_value(step.request_body())
         return body_value(step.response.body if step.response else b"")
     except NotReplayable:
-        return f"sha256 {stated}, not recorded"
+        return f"not recorded, sha256 {stated}"
 
 
 def body_value(body: bytes) -> Any:

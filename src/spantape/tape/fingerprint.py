@@ -141,7 +141,7 @@ def _escape_surrogates(value: Any) -> Any:
 
 def _deep(value: Any) -> bool:
     level = [value]
-    for _ in range(_MAX_DEPTH + 1):
+    for _ in range(_MAX_DEPTH):
         level = [member for outer in level if isinstance(outer, dict | list) for member in _members(outer)]
         if not level:
             return False
