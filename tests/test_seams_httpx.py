@@ -15,9 +15,6 @@ import pytest
 import wrapt
 
 import spantape
-from spantape._use import replay as _replay
-import spantape.replay.rules
-spantape.replay = _replay
 from spantape.testing import Gate, ModelServer, disconnect, raw
 
 LIBRARIES = [httpx2, httpx]
@@ -338,9 +335,6 @@ def test_calls_through_a_proxy_are_recorded(library, tape):
 def test_it_does_not_matter_whether_the_library_is_imported_before(name, order):
     program = f"""
 import spantape
-from spantape._use import replay as _replay
-import spantape.replay.rules
-spantape.replay = _replay
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         UnusedSteps,
         UsageError,
     )
-    from spantape.replay.rules import MatchRules
+    from spantape.player.rules import MatchRules
     from spantape.tape.diff import diff
     from spantape.tape.model import Tape
     from spantape.tape.read import read_tape
@@ -57,7 +57,7 @@ _HOMES = {
         "UnusedSteps",
         "UsageError",
     ),
-    "spantape.replay.rules": ("MatchRules",),
+    "spantape.player.rules": ("MatchRules",),
     "spantape.tape.diff": ("diff",),
     "spantape.tape.model": ("Tape",),
     "spantape.tape.read": ("read_tape",),

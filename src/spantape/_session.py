@@ -22,9 +22,9 @@ from spantape._spans.invocation import encode
 from spantape._spans.redaction import Redactor
 from spantape._spans.runs import Run
 from spantape.errors import Drift, Miss, TapeError
-from spantape.replay.drift import drift
-from spantape.replay.player import Player, Receipt
-from spantape.replay.rules import MatchRules
+from spantape.player.drift import drift
+from spantape.player.player import Player, Receipt
+from spantape.player.rules import MatchRules
 from spantape.tape.read import read_tape
 
 if TYPE_CHECKING:

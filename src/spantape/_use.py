@@ -14,7 +14,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args
 from spantape import _state
 from spantape._session import ExtendSession, Mode, RecordSession, ReplaySession, RerecordSession, Session
 from spantape.errors import UsageError
-from spantape.replay.rules import MatchRules
+from spantape.player.rules import MatchRules
 
 P = ParamSpec("P")
 R = TypeVar("R")
