@@ -37,7 +37,7 @@ PATH = "/v1/chat/completions"
         ("api.cerebras.ai", "cerebras"),
         ("router.huggingface.co", "huggingface"),
         ("abc.us-east-1.aws.endpoints.huggingface.cloud", "huggingface"),
-        ("acc.snowflakecomputing.com", "snowflake"),
+        ("aiplatform.us.rep.googleapis.com", "gcp.vertex_ai"),
         ("us.inference.heroku.com", "heroku"),
         ("api.z.ai", "z_ai"),
         ("api.writer.com:443", "writer"),
@@ -72,6 +72,15 @@ def test_an_unknown_host_is_of_the_flavour_it_speaks(host):
 
 
 @pytest.mark.parametrize(
+    ("host", "provider"),
+    [("acc.snowflakecomputing.com", "snowflake"), ("dbc-1.cloud.databricks.com", "databricks")],
+)
+def test_a_host_that_serves_much_else_is_named_but_not_known(host, provider):
+    assert provider_name(host, PATH, (), CHAT) == provider
+    assert not known_host(host)
+
+
+@pytest.mark.parametrize(
     ("host", "path", "headers", "provider"),
     [
         ("gateway.pydantic.dev", "/proxy/openai/responses", (), "openai"),
@@ -91,6 +100,8 @@ def test_an_unknown_host_is_of_the_flavour_it_speaks(host):
         ("llm.corp.example", PATH, (("user-agent", "AsyncAzureOpenAI/Python 3.1"),), "azure.ai.openai"),
         ("llm.corp.example", PATH, (("user-agent", "AsyncOpenAI/Python 3.1"),), "openai"),
         ("api.deepseek.com", "/anthropic/v1/messages", (), "deepseek"),
+        ("r.services.ai.azure.com", "/openai/v1/chat/completions", (), "azure.ai.openai"),
+        ("r.services.ai.azure.com", "/models/chat/completions", (), "azure.ai.inference"),
     ],
 )
 def test_behind_a_gateway_the_path_or_a_header_tells(host, path, headers, provider):

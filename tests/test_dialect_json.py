@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
+from dialect_forgiving import forgiven
 from spantape._dialects import (
     _anthropic_stream,
     _chat_stream,
@@ -170,21 +171,3 @@ def test_what_one_way_reads_the_other_reads_alike(kind, data):
     text = msgspec.json.encode(data.draw(of_kind(kind)))
     typed = msgspec.json.decode(text, type=kind)
     assert forgiven(kind, text) == typed
-
-
-def forgiven(kind, text):
-    """`text` as the forgiving way reads it when the typed decoder refuses every object and array."""
-    real = _json._decoded
-
-    def refusing(raw, wanted):
-        nested = wanted not in (_json._OBJECT, _json._ARRAY) and any(map(holds_members, _json._arms(wanted)))
-        return _json._NOTHING if nested and bytes(raw)[:1] in (b"{", b"[") else real(raw, wanted)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_json, "_decoded", refusing)
-        return Reader(kind)._forgiving(text)
-
-
-def holds_members(arm):
-    struct = isinstance(arm, type) and issubclass(arm, msgspec.Struct)
-    return struct or getattr(arm, "__origin__", None) is list

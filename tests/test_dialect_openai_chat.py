@@ -334,6 +334,7 @@ def test_an_answer_is_read_whole():
         ),
         ({"num_cached_tokens": 3}, {"gen_ai.usage.cache_read.input_tokens": 3}),
         ({"cached_tokens": 2}, {"gen_ai.usage.cache_read.input_tokens": 2}),
+        ({"reasoning_tokens": 2}, {"gen_ai.usage.reasoning.output_tokens": 2}),
         ({"prompt_tokens": 7.0, "completion_tokens": 1.5}, {"gen_ai.usage.input_tokens": 7}),
         ({"prompt_tokens": -1, "completion_tokens": 2**70}, {}),
         ({"prompt_tokens": True, "completion_tokens": "3"}, {}),
@@ -493,6 +494,19 @@ def test_groq_has_its_usage_in_a_corner():
         piece(content="a"), piece(finish="stop") | {"x_groq": {"id": "r", "usage": {"prompt_tokens": 4}}}
     )
     assert found.attributes["gen_ai.usage.input_tokens"] == 4
+
+
+def test_moonshot_has_its_usage_in_the_choice():
+    last = piece(finish="stop")
+    last["choices"][0]["usage"] = {"prompt_tokens": 4}
+    assert stream(piece(content="a"), last).attributes["gen_ai.usage.input_tokens"] == 4
+
+
+def test_an_error_of_empty_members_is_none():
+    found = answer(
+        {"choices": [{"message": {"content": "a"}}], "error": {"code": "", "message": "", "type": None}}
+    )
+    assert found.error is None
 
 
 def test_the_last_usage_counts():

@@ -19,7 +19,8 @@ Message = dict[str, Any]
 class Asked:
     """What a request means.
 
-    `attributes` are the `gen_ai.request.*` (and provider-specific) attributes, without operation, provider and
+    `operation` is the `gen_ai.operation.name`, None where the request is of the wire API but is no inference (a
+    count of tokens). `attributes` are the `gen_ai.request.*` (and provider-specific) attributes, without operation, provider and
     model, which stand apart. `message_count` counts the input messages; `render(start)` gives the messages from
     `start` on, parsed only then, since a history is long and mostly known already. `system` and `tools` are
     rendered as `gen_ai.system_instructions` and `gen_ai.tool.definitions`, likewise on demand. `history_end` is

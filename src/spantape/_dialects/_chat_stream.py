@@ -62,6 +62,7 @@ class ChoiceDelta(msgspec.Struct, gc=False):
     delta: Delta | None = None
     finish_reason: str | None = None
     message: Delta | None = None
+    usage: Usage | None = None  # Moonshot
     error: Any = None
 
 
@@ -121,6 +122,8 @@ def joined(payloads: list[bytes]) -> Completion:
                 if state is None:
                     state = choices[index] = _Choice()
                 state.add(choice)
+                if choice.usage is not None:
+                    whole.usage = choice.usage
         _take(whole, chunk)
     if choices:
         whole.choices = [choices[index].whole(index) for index in sorted(choices)]

@@ -45,7 +45,7 @@ def of_value(value: Any) -> Error | None:
 
 
 def of_object(error: Any) -> Error | None:
-    """The error that the object (or the text) `error` describes; the type may be ""."""
+    """The error that the object (or the text) `error` describes; the type may be "". One of empty members is none."""
     if isinstance(error, str):
         return ("", error[:_LONGEST_MESSAGE]) if error else None
     if not isinstance(error, dict):
@@ -53,7 +53,8 @@ def of_object(error: Any) -> Error | None:
     kind = _short(error.get("type"))
     if kind in ("", "error"):
         kind = _short(error.get("code")) or _short(error.get("status")) or kind
-    return kind, _message(error)
+    message = _message(error)
+    return (kind, message) if kind or message else None
 
 
 def _short(kind: Any) -> str:

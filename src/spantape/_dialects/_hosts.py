@@ -83,27 +83,37 @@ _DOMAINS = (
     (".inference.ml.azure.com", "azure.ai.inference"),
     ("-aiplatform.googleapis.com", "gcp.vertex_ai"),
     (".aiplatform.googleapis.com", "gcp.vertex_ai"),
-    (".rep.googleapis.com", "gcp.vertex_ai"),
     (".api.openai.com", "openai"),
     (".api.x.ai", "x_ai"),
     (".ml.cloud.ibm.com", "ibm.watsonx.ai"),
     (".endpoints.huggingface.cloud", "huggingface"),
-    (".hf.space", "huggingface"),
     (".inference.heroku.com", "heroku"),
-    (".snowflakecomputing.com", "snowflake"),
     (".replicate.com", "replicate"),
     (".replicate.net", "replicate"),
     (".api.crusoe.ai", "crusoe"),
     (".api.baseten.co", "baseten"),
-    (".writer.com", "writer"),
 )
 
-# by the start of an AWS host: `<service>.<region>.amazonaws.com` and `<service>.<region>.api.aws`
-_AWS_ENDS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
-_AWS_SERVICES = (
-    ("bedrock-", "aws.bedrock"),
-    ("runtime.sagemaker.", "aws.sagemaker"),
+# by the start and the end of the host: `<service>.<region>.<cloud>`
+_REGIONAL = (
+    ("bedrock-", ".amazonaws.com", "aws.bedrock"),
+    ("bedrock-", ".amazonaws.com.cn", "aws.bedrock"),
+    ("bedrock-", ".api.aws", "aws.bedrock"),
+    ("runtime.sagemaker.", ".amazonaws.com", "aws.sagemaker"),
+    ("aiplatform.", ".rep.googleapis.com", "gcp.vertex_ai"),
 )
+
+# by the end of hosts that serve much beside models: they name a provider, but their other traffic is not ours
+_SHARED = (
+    ("api.cloudflare.com", "cloudflare"),
+    (".snowflakecomputing.com", "snowflake"),
+    (".cloud.databricks.com", "databricks"),
+    (".azuredatabricks.net", "databricks"),
+    (".gcp.databricks.com", "databricks"),
+)
+
+# where one host serves two: by a part of the path
+_PATHS = (("azure.ai.inference", "/openai/", _AZURE),)
 
 # whose API is called through a gateway, by a segment of the path
 _SEGMENTS = {
@@ -142,8 +152,8 @@ def provider_name(host: str, path: str, request_headers: Headers, dialect: Diale
     """
     known = _of_host(host)
     if known is not None and known not in _GATEWAYS:
-        return known
-    return _behind(path, request_headers) or known or _flavour(dialect)
+        return next((name for one, part, name in _PATHS if one == known and part in path), known)
+    return _behind(path, request_headers) or known or _sharing(host) or _flavour(dialect)
 
 
 def known_host(host: str) -> bool:
@@ -153,12 +163,21 @@ def known_host(host: str) -> bool:
 
 @functools.lru_cache(maxsize=512)
 def _of_host(host: str) -> str | None:
-    whole = host.strip().lower().rstrip(".")
+    whole = host.strip().lower()
     bare = _without_port(whole)
     found = _HOSTS.get(whole) or _HOSTS.get(bare)
-    if found is None and bare.endswith(_AWS_ENDS):
-        found = next((name for start, name in _AWS_SERVICES if bare.startswith(start)), None)
-    return found or next((name for end, name in _DOMAINS if bare.endswith(end)), None)
+    if found is None:
+        found = next((name for end, name in _DOMAINS if bare.endswith(end)), None)
+    if found is None:
+        found = next(
+            (name for start, end, name in _REGIONAL if bare.startswith(start) and bare.endswith(end)), None
+        )
+    return found
+
+
+def _sharing(host: str) -> str | None:
+    bare = _without_port(host.strip().lower())
+    return next((name for end, name in _SHARED if bare.endswith(end)), None)
 
 
 def _without_port(host: str) -> str:

@@ -82,7 +82,8 @@ class Usage(msgspec.Struct, gc=False):
     completion_token_details: Details | None = None
     prompt_cache_hit_tokens: Count | None = None  # DeepSeek
     num_cached_tokens: Count | None = None  # Mistral
-    cached_tokens: Count | None = None  # Together
+    cached_tokens: Count | None = None  # Together, Moonshot
+    reasoning_tokens: Count | None = None  # Perplexity
 
 
 def put_usage(attributes: dict[str, Attribute], usage: Usage | None) -> None:
@@ -105,19 +106,13 @@ def put_usage(attributes: dict[str, Attribute], usage: Usage | None) -> None:
     )
     cached = given.cached_tokens
     if cached is None:
-        _put(
-            attributes,
-            _names.CACHE_READ_TOKENS,
-            usage.prompt_cache_hit_tokens,
-            usage.num_cached_tokens,
-            usage.cached_tokens,
-        )
+        own = (usage.prompt_cache_hit_tokens, usage.num_cached_tokens, usage.cached_tokens)
+        _put(attributes, _names.CACHE_READ_TOKENS, *own)
     else:
         attributes[_names.CACHE_READ_TOKENS] = cached
     if given.cache_write_tokens is not None:
         attributes[_names.CACHE_WRITE_TOKENS] = given.cache_write_tokens
-    if made.reasoning_tokens is not None:
-        attributes[_names.REASONING_TOKENS] = made.reasoning_tokens
+    _put(attributes, _names.REASONING_TOKENS, made.reasoning_tokens, usage.reasoning_tokens)
     _put_modalities(attributes, given, made)
 
 
