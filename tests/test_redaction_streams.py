@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spantape._spans.detectors import Detector
 from spantape._spans.redaction import Redactor
 
 SSE = "text/event-stream; charset=utf-8"
@@ -270,3 +272,10 @@ def test_a_stream_that_was_cut_or_is_malformed_passes(body, content_type):
     clean, chunks = Redactor().stream(body, (len(body),), content_type)
     assert b"example.com" not in clean
     assert sum(chunks) == len(clean)
+
+
+def test_a_hint_with_quotes_is_seen_in_a_long_stream():
+    found = Detector("seat", (b'"seat": "',), re.compile(rb'"seat": "([A-Z]+)"'), group=1)
+    events = [{"n": number, "seat": "QRSTUV"} for number in range(40)]
+    clean, _ = Redactor([found]).stream(ndjson(events), (), NDJSON)
+    assert payloads(clean) == [{"n": number, "seat": "__seat_1__"} for number in range(40)]

@@ -241,6 +241,10 @@ class Redactor:
         """What `text` may hold, by cheap checks: the detectors worth running and the known secrets that are there."""
         return self._gate.candidates(text), self.literals_in(text)
 
+    def seeks_quotes(self) -> bool:
+        """Whether a hint or a known secret has a quote in it, so that a text must not be cut at its quotes."""
+        return self._gate.seeks_quotes or any(b'"' in one.forms[0] for one in self._literals)
+
     def literals_in(self, text: bytes) -> list[Literal]:
         """The known secrets that stand in `text` in one of their written forms."""
         return [literal for literal in self._literals if any(form in text for form in literal.forms)]

@@ -126,6 +126,7 @@ class Gate:
         self._always = [place for place, one in enumerate(detectors) if not one.hints and not one.shapes]
         self._shapes = _by_literal((place, one.shapes) for place, one in enumerate(detectors))
         hints = _by_literal((place, one.hints) for place, one in enumerate(detectors))
+        self.seeks_quotes = any(b'"' in hint for hint in (*hints, *self._shapes))
         alone = {hint for hint in hints if len(hint) == 1 or max(map(_rarity, hint)) < _RARE}
         self._single = {hint: hints[hint] for hint in alone}
         self._groups = _grouped({hint: places for hint, places in hints.items() if hint not in alone})

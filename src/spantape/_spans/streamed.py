@@ -42,7 +42,6 @@ def _is_streamed_array(body: bytes) -> bool:
 
 def stream_edits(redactor: Redactor, body: bytes, content_type: str) -> list[Edit]:
     """The replacements of the secrets in the stream `body`, in order and without overlap."""
-    redactor.observe(body)
     if not _is_suspicious(redactor, body):
         return []
     whole = redactor.locate(body)
@@ -64,7 +63,8 @@ def stream_edits(redactor: Redactor, body: bytes, content_type: str) -> list[Edi
 
 def _is_suspicious(redactor: Redactor, body: bytes) -> bool:
     """Whether `body` may hold secrets, whole or in pieces; True also where only the exact look can tell."""
-    short = _without_repeats(body)
+    short = body if redactor.seeks_quotes() else _without_repeats(body)
+    redactor.observe(short)
     detectors, literals = redactor.candidates(short)
     if (detectors or literals) and redactor.locate(body):
         return True
@@ -75,30 +75,31 @@ def _is_suspicious(redactor: Redactor, body: bytes) -> bool:
 def _without_repeats(body: bytes) -> bytes:
     """`body` with what its events have in common before and behind their text written once.
 
-    Cut at quotes, which no hint holds, so that each hint that is in `body` is in what is left; the name of the field
+    Cut at quotes, which no hint then holds, so that each hint that is in `body` is in what is left; the name of the field
     stays before each text.
     """
-    events = body.split(b"\n")
-    others: set[bytes] = set()
-    if not body.startswith(b"{"):
-        others = {line for line in events if not line.startswith(b"data:")}
-        events = [line for line in events if line.startswith(b"data:")]
+    events = body.split(b"\n\n") if b"\n\n" in body[:_FIRST] else body.split(b"\n")
     if len(events) < _FEW:
         return body
     left, right = events[len(events) // 2], events[len(events) // 2 + 1]
     prefix, suffix = find_delta(left, right)
     before = left[: left.rfind(b'"', 0, prefix) + 1]
-    behind = left[left.find(b'"', len(left) - suffix) :] if b'"' in left[len(left) - suffix :] else b""
-    field = _FIELD_START.search(before)
-    if field is not None:
-        head, cut = field[0], len(before)
-        events = [head + event[cut:] if event.startswith(before) else event for event in events]
-    if behind:
-        cut = 1 - len(behind)
-        events = [event[:cut] if event.endswith(behind) and cut else event for event in events]
-    return b"\n".join([*events, before, behind, *others])
+    quote = left.find(b'"', max(len(left) - suffix, len(before)))
+    if not before or quote < 0:
+        return body
+    behind = left[quote:]
+    field = _FIELD_START.search(before[-_LONGEST_FIELD:])
+    head = field[0] if field is not None else b'"'
+    start, stop = len(before), 1 - len(behind) or None
+    news = [
+        head + event[start:stop] if event.startswith(before) and event.endswith(behind) else event
+        for event in events
+    ]
+    return b"\n".join([*news, before, behind])
 
 
+_FIRST: Final = 8192
+_LONGEST_FIELD: Final = 40
 _FEW: Final = 6
 _FIELD_START: Final = re.compile(rb'(?:"[a-z_]+": ?)?"\Z')
 
