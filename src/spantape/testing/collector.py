@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import threading
 import zlib
+from collections.abc import Callable
 from typing import Any, Final
 
 from google.protobuf import json_format, message  # type: ignore[import-untyped] # it ships no types
@@ -19,11 +20,12 @@ from spantape.testing._loopback import Loopback
 from spantape.testing._message import Answer, ReceivedRequest, json_answer, not_found
 
 _PROTOBUF: Final = "application/x-protobuf"
+_DECODERS: Final[dict[str, Callable[[bytes], bytes]]] = {"gzip": gzip.decompress, "deflate": zlib.decompress}
 _OTHER_SIGNALS: Final = ("/v1/metrics", "/v1/logs")
 
 
 class OtlpReceiver(Loopback):
-    """A receiver of OTLP over HTTP, protobuf or JSON, gzipped or not.
+    """A receiver of OTLP over HTTP, protobuf or JSON, compressed (gzip, deflate) or not.
 
     Point an exporter at `endpoint`, or `OTEL_EXPORTER_OTLP_ENDPOINT` at `url`. `exports` holds what was received, in
     order of arrival; `requests` holds the raw HTTP requests. Metrics and logs are accepted and left unread.
@@ -89,7 +91,8 @@ def _spans(exports: list[ExportTraceServiceRequest]) -> list[Span]:
 
 
 def _parsed(request: ReceivedRequest) -> ExportTraceServiceRequest:
-    body = gzip.decompress(request.body) if request.header("content-encoding") == "gzip" else request.body
+    decompress = _DECODERS.get(request.header("content-encoding") or "", bytes)
+    body = decompress(request.body)
     export = ExportTraceServiceRequest()
     if _is_json(request):
         json_format.Parse(body, export)
