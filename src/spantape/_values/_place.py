@@ -7,7 +7,7 @@ from spantape.errors import UsageError
 _SHOWN = 4
 
 
-class Unfit(Exception):  # noqa: N818 - a private signal; it leaves this package as a UsageError
+class Unfit(Exception):
     """A value that cannot be written or read; `steps` lead to it, innermost first."""
 
     def __init__(self, reason: str) -> None:
