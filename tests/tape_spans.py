@@ -80,6 +80,11 @@ def sealed(path: Path, spans: Iterable[Span] | None = None, turns: int = 4) -> T
     return write_tape(path, run_spans(turns) if spans is None else spans, name="a run", run_id=RUN)
 
 
+def names_in(directory: Path) -> list[str]:
+    """The names of what is in a directory, sorted."""
+    return sorted(path.name for path in directory.iterdir())
+
+
 def edited(path: Path, edit: Callable[[bytearray], None]) -> None:
     data = bytearray(path.read_bytes())
     edit(data)

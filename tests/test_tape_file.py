@@ -32,6 +32,7 @@ from tape_spans import (
     edited,
     exchange,
     exchange_span,
+    names_in,
     run_spans,
     sdk_run,
     sealed,
@@ -81,7 +82,7 @@ def test_sdk_spans_come_back_in_order_of_start(tmp_path):
     assert [step.parent for step in tape.steps[1:]] == [0] * 4 or tape.steps[1].parent is None
     assert tape.resource == {"service.name": "s"}
     assert read_tape(tmp_path / "a.tape") == tape
-    assert os.listdir(tmp_path) == ["a.tape"]
+    assert names_in(tmp_path) == ["a.tape"]
 
 
 def test_the_last_line_is_the_seal_and_the_first_names_the_run(tmp_path):
@@ -202,7 +203,7 @@ def test_a_plain_sealed_file_cut_or_grown_is_damaged(tmp_path):
     first, second, *rest = plain.splitlines(keepends=True)
     for changed in (plain[:-1], b"".join([first, *rest]), b"".join([second, first, *rest]), plain + second):
         (tmp_path / "b.jsonl").write_bytes(changed)
-        with pytest.raises(TapeDamaged, match="b.jsonl"):
+        with pytest.raises(TapeDamaged, match=r"b.jsonl"):
             read_tape(tmp_path / "b.jsonl")
 
 
@@ -225,7 +226,7 @@ def test_a_newer_seal_asks_for_an_upgrade(tmp_path):
 
 
 def test_no_tape_is_named(tmp_path):
-    with pytest.raises(TapeNotFound, match="none.tape"):
+    with pytest.raises(TapeNotFound, match=r"none.tape"):
         read_tape(tmp_path / "none.tape")
     with pytest.raises(TapeError, match="directory"):
         read_tape(tmp_path)
@@ -243,10 +244,10 @@ def test_what_is_no_tape_is_named(tmp_path, content):
 def test_a_zstd_bomb_is_refused(tmp_path):
     bomb = zstandard.ZstdCompressor(level=1).compress(b'{"resourceSpans":[]}\n' * 2_000_000)
     (tmp_path / "a.tape").write_bytes(bomb)
-    with pytest.raises(TapeDamaged, match="Limits.total_bytes"):
+    with pytest.raises(TapeDamaged, match=r"Limits.total_bytes"):
         read_tape(tmp_path / "a.tape", limits=Limits(total_bytes=1 << 20))
     (tmp_path / "b.tape").write_bytes(zstandard.ZstdCompressor(level=1).compress(b" " * (64 << 20)))
-    with pytest.raises(TapeDamaged, match="Limits.line_bytes"):
+    with pytest.raises(TapeDamaged, match=r"Limits.line_bytes"):
         read_tape(tmp_path / "b.tape", limits=Limits(line_bytes=1 << 20))
 
 
@@ -344,7 +345,7 @@ def test_aborting_leaves_the_tape_that_was_there(tmp_path):
     writer.add(sdk_run(1)[0])
     writer.abort()
     assert read_tape(tmp_path / "a.tape") == before
-    assert os.listdir(tmp_path) == ["a.tape"]
+    assert names_in(tmp_path) == ["a.tape"]
 
 
 def test_a_tape_without_steps_is_a_tape(tmp_path):

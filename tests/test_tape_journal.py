@@ -19,7 +19,7 @@ from spantape.tape import write
 from spantape.tape.journal import JournalBusy
 from spantape.tape.read import read_tape
 from spantape.tape.write import TapeWriter
-from tape_spans import RUN, exchange, sdk_run, sealed
+from tape_spans import RUN, exchange, names_in, sdk_run, sealed
 
 TESTS = Path(__file__).parent
 
@@ -125,7 +125,7 @@ def test_threads_share_a_writer(tmp_path):
 def test_the_journal_of_a_dead_recording_is_kept_beside_the_next(tmp_path):
     journalled(tmp_path / "a.tape")
     TapeWriter(tmp_path / "a.tape", run_id="next").close()
-    assert sorted(os.listdir(tmp_path)) == ["a.tape", "a.tape.journal.old"]
+    assert names_in(tmp_path) == ["a.tape", "a.tape.journal.old"]
     with pytest.warns(PartialTapeWarning):
         assert len(read_tape(tmp_path / "a.tape.journal.old").steps) == 5
 
@@ -144,7 +144,7 @@ def test_closing_that_fails_keeps_the_journal_and_can_be_tried_again(tmp_path, m
         with pytest.raises(TapeError, match="No space left"):
             writer.close()
     assert read_tape(tmp_path / "a.tape") == before
-    assert sorted(os.listdir(tmp_path)) == ["a.tape", "a.tape.journal"]
+    assert names_in(tmp_path) == ["a.tape", "a.tape.journal"]
     assert len(writer.close().steps) == 3
 
 

@@ -143,7 +143,7 @@ def test_a_value_of_a_wrong_type_is_named(field, value):
 @pytest.mark.parametrize("encoding", ["gzip", "delta+gzip", "zstd"])
 def test_an_encoding_that_does_not_fit_is_named(encoding):
     odd = changed(run_spans(1)[0], spantape__request__body__encoding=encoding)
-    with pytest.raises((TapeDamaged, MissingBase), match="step 0, request.body"):
+    with pytest.raises((TapeDamaged, MissingBase), match=r"step 0, request.body"):
         steps_of([odd])[0].request_body()
 
 
@@ -198,7 +198,7 @@ def test_what_a_limit_dropped_is_named():
     with pytest.raises(NotReplayable, match="OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"):
         steps_of([cut])[0].request_body()
     lost = replace(changed(run_spans(1)[0], url__full=None), dropped_attributes=3)
-    with pytest.raises(NotReplayable, match="url.full"):
+    with pytest.raises(NotReplayable, match=r"url.full"):
         steps_of([lost])[0].request_body()
 
 

@@ -156,26 +156,38 @@ def cpu(call: Callable[[], T]) -> tuple[float, T]:
     return time.process_time() - before, value
 
 
+def say(line: str) -> None:
+    """Print a line of the table."""
+    sys.stdout.write(line + "\n")
+
+
 def measure(turns: int, directory: Path) -> None:
     """Print the table."""
     spans, raw = record(turns)
     path = directory / "run.tape"
     writer = TapeWriter(path, name="bench", run_id="b" * 32)
-    _adding_s, _ = cpu(lambda: [writer.add(span) for span in spans])
-    Path(f"{path}.journal").stat().st_size
+    adding_s, _ = cpu(lambda: [writer.add(span) for span in spans])
+    journal_bytes = Path(f"{path}.journal").stat().st_size
     tracemalloc.start()
-    closing_s, tape = cpu(writer.close)
-    tracemalloc.get_traced_memory()[1]
+    writer.close()
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     writer = TapeWriter(path, name="bench", run_id="b" * 32)
     for span in spans:
         writer.add(span)
-    _closing_s, tape = cpu(writer.close)
-    path.stat().st_size
-    _reading_s, _ = cpu(lambda: read_tape(path))
-    _verifying_s, receipt = cpu(lambda: verify_tape(path))
+    closing_s, tape = cpu(writer.close)
+    size = path.stat().st_size
+    reading_s, _ = cpu(lambda: read_tape(path))
+    verifying_s, receipt = cpu(lambda: verify_tape(path))
+    say(f"raw exchanges      {len(raw):>12,} bytes in {turns} turns")
+    say(f"journal            {journal_bytes:>12,} bytes")
+    say(f"tape               {size:>12,} bytes")
     if (reference := _reference(raw, directory)) is not None:
-        pass
+        say(f"zstd -19 --long=27 {reference:>12,} bytes; tape = {size / reference:.3f} of it")
+    say(f"add                {adding_s / len(spans) * 1e6:>12.1f} µs per span")
+    say(f"close              {closing_s:>12.3f} s of CPU, {peak / 1e6:.1f} MB peak")
+    say(f"read               {reading_s * 1e3:>12.1f} ms")
+    say(f"verify             {verifying_s * 1e3:>12.1f} ms, {receipt.bytes:,} bytes rebuilt")
     assert tape.fingerprint == receipt.fingerprint
 
 

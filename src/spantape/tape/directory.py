@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import sys
 import time
 from collections import OrderedDict
@@ -168,7 +169,9 @@ class TapeDirectory:
         while len(self._open) >= self._max_open_runs:
             self._seal(next(iter(self._open)))
         started = span.start_time or time.time_ns()
-        path = self.path / f"{_stamp(started)}-{run_id[:12]}-{os.getpid()}.tape"
+        path = (
+            self.path / f"{_stamp(started)}-{_SLUG.sub('-', run_id.lower())[:12]}-{secrets.token_hex(4)}.tape"
+        )
         resource = dict(span.resource.attributes) if span.resource else {}
         writer = TapeWriter(path, run_id=run_id, resource=resource)
         run = self._open[run_id] = _Open(writer, run_id, self._clock(), started)

@@ -17,7 +17,6 @@ import msgspec
 from spantape.errors import TapeDamaged
 from spantape.tape.model import Span, Value
 
-
 _ABSENT = msgspec.Raw()
 
 
