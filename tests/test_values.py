@@ -16,6 +16,7 @@ import math
 import pathlib
 import subprocess
 import sys
+import types
 import typing
 import uuid
 import zoneinfo
@@ -548,6 +549,18 @@ def test_lossy_never_raises_whatever_eq_does():
     assert "cannot be compared" in lossy(Ruder(1), Ruder)
 
 
+def test_lossy_never_raises_whatever_hash_does():
+    class Sour(str):
+        __slots__ = ()
+
+        def __hash__(self):
+            if self == "sour":
+                raise RuntimeError("no hash today")
+            return 1
+
+    assert "cannot be read back: RuntimeError: no hash today" in lossy({"sour": 1}, dict[Sour, int])
+
+
 def test_lossy_takes_json_that_is_already_written():
     assert lossy({1}, set[int], data=[1]) is None
     assert "came back as" in lossy(1, Any, data=2)
@@ -747,10 +760,30 @@ def test_return_annotation_survives_annotations_that_raise():
     def odd(): ...
 
     for annotation in ("1/0", "(", "x.y", [], 5, {"a": 1}):
-        odd.__annotations__ = {"return": annotation}
-        return_annotation(odd)
-    odd.__annotations__ = {"return": "int"}
-    assert return_annotation(odd) is int
+        fresh = types.FunctionType(odd.__code__, {})
+        fresh.__annotations__ = {"return": annotation}
+        return_annotation(fresh)
+
+
+def test_return_annotation_finds_a_name_that_comes_later():
+    scope: dict[str, Any] = {}
+    exec("def early() -> 'Later': ...", scope)  # a scope of its own
+    assert return_annotation(scope["early"]) is Any
+    scope["Later"] = Point
+    assert return_annotation(scope["early"]) is Point
+    assert return_annotation(scope["early"]) is Point
+
+
+def test_return_annotation_of_a_callable_without_a_hash_is_found_too():
+    class Unhashable:
+        __hash__ = None
+
+        def __eq__(self, other):
+            return self is other
+
+        def __call__(self) -> Point: ...
+
+    assert return_annotation(Unhashable()) is Point
 
 
 @pytest.mark.parametrize(

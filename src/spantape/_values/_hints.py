@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import sys
@@ -10,6 +11,7 @@ import typing
 from collections import abc
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 _EMPTY: Final = inspect.Signature.empty
 _WRAPPERS: Final[frozenset[Any]] = frozenset(
@@ -30,8 +32,32 @@ def return_annotation(func: Any, localns: Mapping[str, Any] | None = None) -> An
     For coroutine functions it is what they return; for generators, sync or async, and for functions that return an
     iterator, it is the type of one item. Forward references are looked up where `func` was defined, and in
     `localns` (the caller's locals, for classes defined beside it in a function). `Any` where nothing is
-    annotated or a name cannot be found; never raises.
+    annotated or a name cannot be found; never raises. What was found is remembered for `func`.
     """
+    known = None if localns else _remembered(func)
+    if known is None:
+        known = _return_annotation(func, localns)
+        if known is not Any:  # a name that is not there yet may be there at the next call
+            _remember(func, known)
+    return known
+
+
+_KNOWN: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
+
+
+def _remembered(func: Any) -> Any:
+    try:
+        return _KNOWN.get(func)
+    except TypeError:  # no hash, or no weak references
+        return None
+
+
+def _remember(func: Any, hint: Any) -> None:
+    with contextlib.suppress(TypeError):
+        _KNOWN[func] = hint
+
+
+def _return_annotation(func: Any, localns: Mapping[str, Any] | None) -> Any:
     target = _target(func)
     if isinstance(target, type):
         return target

@@ -40,7 +40,7 @@ def from_json(data: Json, annotation: Any = Any, *, place: str = "result") -> An
     `data` is shared with the value.
 
     Raises:
-        UsageError: `data` is not of the annotated type; the message names the place.
+        UsageError: `data` is not of the annotated type, or its class refuses it; the message names the place.
     """
     try:
         return _cached_reader(annotation)(data)
@@ -48,6 +48,11 @@ def from_json(data: Json, annotation: Any = Any, *, place: str = "result") -> An
         raise error.usage_error(place) from error.__cause__
     except RecursionError:
         raise Unfit("nested too deeply to be read").usage_error(place) from None
+    except Exception as error:
+        reason = (
+            f"it cannot be read back: {type(error).__name__}: {error}"  # a user's __hash__, a property, …
+        )
+        raise Unfit(reason).usage_error(place) from error
 
 
 _CACHE: Final[dict[int, tuple[Any, Reader]]] = {}
