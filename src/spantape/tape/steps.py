@@ -29,7 +29,9 @@ _KINDS: Final = ("exchange", "tool", "agent")
 _ENDS: Final = ("complete", "closed", "error", "abandoned")
 
 _STRINGS: Final = "strings"
+_LINES: Final = "lines of text"
 _PAYLOAD: Final = "text or bytes"
+_LINES: Final = "text or strings"
 _TYPES: Final[Mapping[str, str | type]] = {
     names.RUN_ID: str,
     names.STEP: int,
@@ -42,7 +44,7 @@ _TYPES: Final[Mapping[str, str | type]] = {
     names.HTTP_METHOD: str,
     names.HTTP_STATUS: int,
     names.URL_FULL: str,
-    names.REQUEST_HEADERS: _STRINGS,
+    names.REQUEST_HEADERS: _LINES,
     names.REQUEST_BODY: _PAYLOAD,
     names.REQUEST_ENCODING: str,
     names.REQUEST_DIGEST: str,
@@ -51,7 +53,7 @@ _TYPES: Final[Mapping[str, str | type]] = {
     BASE_SPAN: str,
     names.BASE_PREFIX: int,
     names.BASE_SUFFIX: int,
-    names.RESPONSE_HEADERS: _STRINGS,
+    names.RESPONSE_HEADERS: _LINES,
     names.RESPONSE_BODY: _PAYLOAD,
     names.RESPONSE_ENCODING: str,
     names.RESPONSE_DIGEST: str,
@@ -110,7 +112,9 @@ def _check_types(span: Span, path: str | None, step: int) -> None:
 def _fits(value: object, expected: str | type) -> bool:
     if expected is int:
         return type(value) is int and value >= 0
-    if expected is _STRINGS:
+    if expected is _LINES and isinstance(value, str):
+        return True
+    if expected is _STRINGS or expected is _LINES:
         return isinstance(value, tuple | list) and all(isinstance(member, str) for member in value)
     if expected is _PAYLOAD:
         return isinstance(value, str | bytes)
