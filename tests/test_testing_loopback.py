@@ -152,7 +152,7 @@ def test_a_server_that_is_left_lets_go_of_held_answers_and_idle_connections():
         assert gate.reached.wait(5)
         client.post(server.url + "/v1/messages", content=b"{}")
         started = time.monotonic()
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
     assert not [thread for thread in threading.enumerate() if thread.name == "ModelServer"]
     with pytest.raises(httpx2.RemoteProtocolError):
         response.read()
