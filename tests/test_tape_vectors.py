@@ -50,7 +50,7 @@ def test_the_cut_journal_holds_all_but_its_last_step():
     ("name", "error", "says"),
     [
         ("flipped-bit.tape", TapeDamaged, "changed after it was sealed"),
-        ("cut.tape", TapeDamaged, r"break off at byte 798 of 798"),
+        ("cut.tape", TapeDamaged, r"break off at byte \d+ of \d+ .*; 0 whole steps precede"),
         ("no-trailer.tape", TapeDamaged, "cut or re-compressed"),
         ("wrong-fingerprint.jsonl", TapeDamaged, "got fingerprint c9bf29e6.* sealed with 00000"),
         ("newer-format.jsonl", TapeError, "upgrade spantape"),

@@ -29,7 +29,6 @@ _KINDS: Final = ("exchange", "tool", "agent")
 _ENDS: Final = ("complete", "closed", "error", "abandoned")
 
 _STRINGS: Final = "strings"
-_LINES: Final = "lines of text"
 _PAYLOAD: Final = "text or bytes"
 _LINES: Final = "text or strings"
 _TYPES: Final[Mapping[str, str | type]] = {
@@ -114,7 +113,7 @@ def _fits(value: object, expected: str | type) -> bool:
         return type(value) is int and value >= 0
     if expected is _LINES and isinstance(value, str):
         return True
-    if expected is _STRINGS or expected is _LINES:
+    if expected in (_STRINGS, _LINES):
         return isinstance(value, tuple | list) and all(isinstance(member, str) for member in value)
     if expected is _PAYLOAD:
         return isinstance(value, str | bytes)
