@@ -261,7 +261,9 @@ ROUND_TRIPS = [
 ]
 
 
-@pytest.mark.parametrize(("value", "annotation"), ROUND_TRIPS, ids=lambda v: repr(v)[:40])
+@pytest.mark.parametrize(
+    ("value", "annotation"), ROUND_TRIPS, ids=lambda v: getattr(v, "__name__", type(v).__name__)
+)
 def test_a_value_comes_back_as_its_annotation_says(value, annotation):
     assert lossy(value, annotation) is None
     back = again(value, annotation)
@@ -735,7 +737,7 @@ def wrapped(*args): ...
         (len, Any),
         (5, Any),
     ],
-    ids=str,
+    ids=lambda v: getattr(v, "__name__", type(v).__name__),
 )
 def test_return_annotation_gives_the_type_of_the_values(func, expected):
     assert return_annotation(func) == expected
