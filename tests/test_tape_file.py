@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from spantape._spans import names
 from spantape.errors import PartialTapeWarning, TapeDamaged, TapeError, TapeNotFound, UsageError
-from spantape.tape.build import runs_of, tape_of
+from spantape.tape.build import recorded_spans, runs_of, tape_of
 from spantape.tape.limits import Limits
 from spantape.tape.otlp import span_line
 from spantape.tape.read import read_tape
@@ -366,3 +366,18 @@ def test_verification_says_what_it_proved(tmp_path):
     assert receipt.bodies == 6
     assert receipt.bytes == sum(len(e.request.body) + len(e.response.body) for e in map(exchange, range(3)))
     assert "rebuilt" in str(receipt)
+
+
+def test_sdk_spans_are_a_tape_without_any_file(tmp_path):
+    writer = TapeWriter(tmp_path / "a.tape", run_id=RUN)
+    spans = sdk_run(3)
+    for recorded in spans:
+        writer.add(recorded)
+    assert tape_of(recorded_spans(spans)).fingerprint == writer.close().fingerprint
+
+
+def test_a_huge_body_goes_through(tmp_path):
+    body = random.Random(1).randbytes(3 << 20).hex().encode() * 4
+    big = replace(exchange(0), request=replace(exchange(0).request, body=body))
+    sealed(tmp_path / "a.tape", [exchange_span(0, big), exchange_span(1, big, body)])
+    assert [step.request_body() for step in read_tape(tmp_path / "a.tape").steps] == [body, body]

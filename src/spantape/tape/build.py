@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from opentelemetry.sdk.trace import ReadableSpan
+
 from spantape._spans import names
 from spantape.errors import TapeDamaged, TapeError, UsageError
 from spantape.tape.fingerprint import fingerprint
 from spantape.tape.folding import folded_lines, unfolded
 from spantape.tape.limits import DEFAULT, Limits
 from spantape.tape.model import Span, Tape, Value
+from spantape.tape.otlp import LineWriter
 from spantape.tape.otlp_read import read_document
 from spantape.tape.steps import in_order, steps_of
 
@@ -19,12 +22,16 @@ _OWN_KEYS = frozenset({names.FORMAT, names.RUN_ID, names.RUN_NAME, "spantape.jou
 
 @dataclass(slots=True)
 class Recording:
-    """What lines hold: spans with the lines they came in, and the resources of lines without spans."""
+    """What lines hold: spans with the lines they came in, and the resources of lines without spans.
+
+    A reader that will not write them again does without the lines.
+    """
 
     spans: list[Span] = field(default_factory=list)
     lines: list[tuple[bytes, Span]] = field(default_factory=list)
     headers: list[dict[str, Value]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    keeps_lines: bool = True
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, line: bytes, path: str | None) -> None:
@@ -40,7 +47,7 @@ class Recording:
         self.headers.extend(document.bare_resources)
         fresh = [span for span in document.spans if self._is_new(span)]
         self.spans.extend(fresh)
-        if fresh:
+        if fresh and self.keeps_lines:
             self.lines.append((line, fresh[0]))
 
     def add_span(self, span: Span, line: bytes) -> None:
@@ -112,6 +119,12 @@ def tape_of(spans: Iterable[Span], *, run: str | None = None, limits: Limits = D
         TapeError: a span of ours is not what it must be.
     """
     return build_tape(Recording(spans=list(spans)), path=None, sealed=False, run=run, limits=limits)
+
+
+def recorded_spans(spans: Iterable[ReadableSpan]) -> list[Span]:
+    """Finished SDK spans as recorded ones, as they come back from a file."""
+    writer = LineWriter()
+    return [recorded for span in spans for recorded in read_document(writer.line(span)).spans]
 
 
 def runs_of(spans: Iterable[Span]) -> dict[str, list[Span]]:

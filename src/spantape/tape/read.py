@@ -47,19 +47,22 @@ class Loaded:
     """A file's lines, before they are made a tape: `checks` names what of the bytes has been proven."""
 
     path: Path
-    recording: Recording = field(default_factory=Recording)
+    recording: Recording
     seal: Seal | None = None
     journal: bool = False
     content: str = ""
     checks: list[tuple[str, str]] = field(default_factory=list)
 
 
-def load(path: str | os.PathLike[str], limits: Limits = DEFAULT) -> Loaded:
-    """The lines of the file at `path`, its trailer and content digest checked; `Raises` as `read_tape`."""
+def load(path: str | os.PathLike[str], limits: Limits = DEFAULT, *, lines: bool = False) -> Loaded:
+    """What the file at `path` holds, its trailer and content digest checked; its lines too where asked for.
+
+    `Raises` as `read_tape`.
+    """
     found = _find(Path(path))
     try:
         with found.open("rb") as file:
-            return _load(file, found, limits)
+            return _load(file, Loaded(found, Recording(keeps_lines=lines)), limits)
     except OSError as error:
         raise TapeError(f"cannot be read ({error})", path=found) from error
 
@@ -75,11 +78,11 @@ def _find(path: Path) -> Path:
     raise TapeNotFound("no tape is there; record one first", path=path)
 
 
-def _load(file: BinaryIO, path: Path, limits: Limits) -> Loaded:
+def _load(file: BinaryIO, loaded: Loaded, limits: Limits) -> Loaded:
+    path = loaded.path
     size = os.fstat(file.fileno()).st_size
     head = file.read(len(MARK))
     file.seek(0)
-    loaded = Loaded(path)
     if is_journal(head, path):
         loaded.journal = True
         for line in journal_lines(file, size, path, limits, loaded.recording.notes):

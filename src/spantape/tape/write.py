@@ -92,7 +92,7 @@ class TapeWriter:
             self._journal.close()
             return build_tape(self._recorded(Recording()), path=str(self._journal.path), sealed=False)
         try:
-            earlier = load(path).recording if merge and path.exists() else Recording()
+            earlier = load(path, lines=True).recording if merge and path.exists() else Recording()
             tape = seal_recording(path, self._recorded(earlier), header=self._header)
         except BaseException:
             self._journal.resume()
