@@ -223,3 +223,17 @@ def test_many_connections_are_served_at_once():
         for thread in threads:
             thread.join()
     assert got == {n: b"a%d" % n for n in range(8)}
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_gate_at_the_end_holds_the_end_back(chunked):
+    gate = Gate()
+    answer = Answer(200, (), (b"a", b"b"), chunked=chunked, gates=((2, gate),))
+    with (
+        Fixed(answer) as server,
+        httpx2.Client(base_url=server.url) as client,
+        client.stream("GET", "/") as response,
+    ):
+        assert gate.reached.wait(5)
+        gate.open()
+        assert response.read() == b"ab"

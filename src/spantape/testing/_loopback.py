@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 from spantape.errors import UsageError
-from spantape.testing._message import Answer, ReceivedRequest
+from spantape.testing._message import Answer, Gate, ReceivedRequest
 
 _MAX_LINE: Final = 1 << 20
 _NO_BODY: Final = frozenset({204, 304})
@@ -175,17 +175,21 @@ class Loopback:
             return True
         gates = dict(answer.gates)
         for index, piece in answer.pieces():
-            if index in gates:
-                gates[index].wait(self._closing)
+            if not self._passed(gates.get(index)):
+                return False
             connection.sendall(_framed(piece) if answer.chunked else piece)
-        if answer.is_cut:
+        if answer.is_cut or not self._passed(gates.get(len(answer.chunks))):
             return False
-        for index, gate in gates.items():
-            if index >= len(answer.chunks):
-                gate.wait(self._closing)
         if answer.chunked:
             connection.sendall(b"0\r\n\r\n")
         return True
+
+    def _passed(self, gate: Gate | None) -> bool:
+        """Wait at `gate`; whether the answer goes on, which it does not where the server was left meanwhile."""
+        if gate is None:
+            return True
+        gate.wait(self._closing)
+        return not self._closing.is_set()
 
 
 def _framed(piece: bytes) -> bytes:
