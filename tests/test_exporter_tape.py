@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 
 from spantape._spans import names
 from spantape._spans.codec import write_exchange
-from spantape.errors import PartialTapeWarning, UsageError
+from spantape.errors import PartialTapeWarning, TapeError, UsageError
 from spantape.tape.read import read_tape
 from spantape.tape.verify import verify_tape
 from spantape.tape.write import TapeWriter
@@ -167,6 +167,26 @@ def test_too_many_open_runs_seal_the_oldest(make, tmp_path):
     for index in range(5):
         tracer.start_span("chat", attributes=call(f"{index:032x}")).end()
     assert {read_tape(path).run_id for path in tapes(tmp_path)} == {f"{index:032x}" for index in range(3)}
+
+
+def test_a_run_that_cannot_be_sealed_costs_the_next_one_nothing(make, tmp_path, monkeypatch):
+    monkeypatch.delenv("SPANTAPE_RAISE")
+    exporter = make(max_open_runs=1)
+    spans = [
+        sdk_spans(lambda tracer, run=run: tracer.start_span("chat", attributes=call(run)).end())
+        for run in ("a", "b")
+    ]
+
+    def full(*_args, **_more):
+        raise TapeError("cannot be written (No space left on device)")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(TapeWriter, "close", full)
+        assert [exporter.export(one) for one in spans] == [SpanExportResult.SUCCESS, SpanExportResult.FAILURE]
+    exporter.shutdown()
+    [path] = tapes(tmp_path)
+    assert read_tape(path).run_id == "b"
+    assert sum(name.endswith(".journal") for name in names_in(tmp_path)) == 1
 
 
 def test_shutdown_seals_every_run_and_refuses_more(make, tmp_path):

@@ -84,6 +84,7 @@ class TapeDirectory:
         self._sealed: OrderedDict[str, Path] = OrderedDict()
         self._runs: OrderedDict[int, str] = OrderedDict()
         self._waiting = _Waiting()
+        self._failed: list[Exception] = []
 
     @property
     def open_runs(self) -> int:
@@ -95,14 +96,11 @@ class TapeDirectory:
 
         A span without a run id goes with the run of its trace; a trace without any run is dropped.
         """
-        failed: list[Exception] = []
+        failed = self._failed = []
         for span in spans:
             with _noted(failed):
                 self._route(span)
-        for run_id in [run.run_id for run in self._open.values() if run.ended]:
-            with _noted(failed):
-                self._seal(run_id)
-        return failed
+        return failed + self._seal_each([run.run_id for run in self._open.values() if run.ended])
 
     def seal_idle(self) -> list[Exception]:
         """Seal the runs of which nothing came for the idle time; gives back what failed."""
@@ -167,7 +165,7 @@ class TapeDirectory:
 
     def _begin(self, run_id: str, span: ReadableSpan) -> _Open:
         while len(self._open) >= self._max_open_runs:
-            self._seal(next(iter(self._open)))
+            self._failed += self._seal_each([next(iter(self._open))])
         started = span.start_time or time.time_ns()
         path = (
             self.path / f"{_stamp(started)}-{_SLUG.sub('-', run_id.lower())[:12]}-{secrets.token_hex(4)}.tape"
