@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from opentelemetry.sdk.trace import ReadableSpan
+from typing import TYPE_CHECKING
 
 from spantape._spans import names
 from spantape.errors import TapeDamaged, TapeError, UsageError
@@ -16,6 +15,9 @@ from spantape.tape.model import Span, Tape, Value
 from spantape.tape.otlp import LineWriter
 from spantape.tape.otlp_read import read_document
 from spantape.tape.steps import in_order, steps_of
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
 
 _OWN_KEYS = frozenset({names.FORMAT, names.RUN_ID, names.RUN_NAME, "spantape.journal"})
 

@@ -18,14 +18,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
-
-from opentelemetry.sdk.trace import ReadableSpan
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from spantape._spans import names
 from spantape.errors import TapeError
 from spantape.tape.read import load
 from spantape.tape.write import TapeWriter
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")

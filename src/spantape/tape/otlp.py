@@ -12,13 +12,15 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from opentelemetry.sdk.trace import ReadableSpan
 
 from spantape.tape.model import Span
 from spantape.tape.payload import plain_payloads
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
 
 _HAS_IS_REMOTE: Final = 0x100  # From: SpanFlags in opentelemetry/proto/trace/v1/trace.proto
 _IS_REMOTE: Final = 0x200

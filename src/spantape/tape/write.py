@@ -11,10 +11,9 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import zstandard
-from opentelemetry.sdk.trace import ReadableSpan
 
 from spantape._spans import names
 from spantape.errors import TapeError
@@ -26,6 +25,9 @@ from spantape.tape.otlp import LineWriter, resource_line, span_line
 from spantape.tape.read import load
 from spantape.tape.seal import Seal, trailer
 from spantape.tape.unpack import WINDOW_LOG
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
 
 JOURNAL: Final = "spantape.journal"
 
