@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -233,7 +232,7 @@ def test_no_tape_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04 a zip", b"\x28\xb5", b"not json\n", b"[]\n", os.urandom(99)]
+    "content", [b"", b"PK\x03\x04 a zip", b"\x28\xb5", b"not json\n", b"[]\n", random.Random(5).randbytes(99)]
 )
 def test_what_is_no_tape_is_named(tmp_path, content):
     (tmp_path / "a.tape").write_bytes(content)
