@@ -18,6 +18,7 @@ from spantape.errors import TapeDamaged
 from spantape.tape.model import Span, Value
 
 _ABSENT = msgspec.Raw()
+_INT64 = 1 << 63
 
 
 class _Array(msgspec.Struct):
@@ -196,7 +197,7 @@ def _value(value: _Any | None) -> Value:
     if value.stringValue is not None:
         return value.stringValue
     if value.intValue is not None:
-        return _integer(value.intValue, "intValue")
+        return _signed(value.intValue)
     if value.boolValue is not None:
         return value.boolValue
     return _rare_value(value)
@@ -218,9 +219,19 @@ def _integer(value: int | str | None, field: str) -> int:
     if value is None:
         return 0
     try:
-        return int(value)
+        number = int(value)
     except ValueError as error:
         raise TapeDamaged(f"got {field} {value!r:.60}, expected a decimal integer") from error
+    if not -_INT64 <= number < 2 * _INT64:  # int64 or fixed64, as the field has it
+        raise TapeDamaged(f"got {field} {number:.6e}, expected an integer of 64 bits")
+    return number
+
+
+def _signed(value: int | str) -> int:
+    number = _integer(value, "intValue")
+    if number >= _INT64:
+        raise TapeDamaged(f"got intValue {number}, expected a signed integer of 64 bits")
+    return number
 
 
 def _double(value: float | str) -> float:

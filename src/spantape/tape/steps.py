@@ -264,12 +264,19 @@ class _Reader:
             text = span.attributes.get(field)
             with placed(self.path, index, field):
                 if text is not None:
-                    return cast("Json", parse_json(cast("str", text)))
+                    return _parsed(cast("str", text))
                 if needed and _was_cut(span):
                     raise NotReplayable(f"the span has no {field}: {why_missing(span.attributes)}")
             return None
 
         return once(load)
+
+
+def _parsed(text: str) -> Json:
+    try:
+        return cast("Json", parse_json(text))
+    except (ValueError, RecursionError) as error:
+        raise TapeDamaged(f"is not JSON that can be read ({error})") from error
 
 
 def _refuse_lacking(attributes: Mapping[str, Any]) -> None:
