@@ -39,6 +39,16 @@ def test_failed_attempts_are_skipped_where_a_later_one_succeeded(status, counted
         indices(player)
 
 
+@pytest.mark.parametrize("retries", ["skip", "replay"])
+@pytest.mark.parametrize("last", [200, 429])
+def test_a_failure_that_reached_the_program_comes_back_as_it_was(retries, last):
+    player = Player(tape(attempt(0, 429, 0), attempt(1, 429, 0), attempt(2, last, 0)), retries=retries)
+    steps = [player.answer(again(0)) for _ in range(3)]
+    assert [step.status for step in steps] == [429, 429, last]
+    assert [step.response.headers for step in steps] == [PAUSE, PAUSE, PAUSE]
+    player.close()
+
+
 @pytest.mark.parametrize("status", FAILURES)
 def test_each_attempt_comes_back_without_its_pause_on_request(status):
     player = Player(tape(attempt(0, status, 0), attempt(1, 200, 1)), retries="replay")

@@ -121,6 +121,27 @@ def test_the_first_chunk_is_not_delayed_by_recording(library, tape):
     assert (first, rest) == (b"data: 1\n\n", b"data: 2\n\n")
 
 
+def test_a_replayed_stream_that_is_iterated_again_goes_on_where_it_was_left(library, tape):
+    pieces = [b"data: 1\n\n", b"data: [DONE]\n\n", b"\n"]
+
+    def read(url):
+        with library.Client() as made, made.stream("POST", url, content=b"{}") as response:
+            chunks = iter(response.stream)
+            return [next(chunks), b"".join(response.stream)]
+
+    async def read_async(url):
+        async with library.AsyncClient() as made, made.stream("POST", url, content=b"{}") as response:
+            chunks = aiter(response.stream)
+            return [await anext(chunks), b"".join([chunk async for chunk in response.stream])]
+
+    with serve(raw(200, {}, pieces), raw(200, {}, pieces)) as server:
+        url = server.url + URL
+        with spantape.record(tape):
+            live = [read(url), asyncio.run(read_async(url))]
+    with spantape.replay(tape):
+        assert [read(url), asyncio.run(read_async(url))] == live == [[pieces[0], b"".join(pieces[1:])]] * 2
+
+
 def test_the_span_ends_once_when_the_stream_ends(client, spans):
     with serve(raw(200, {}, [b"one", b"two"])) as server, spantape.instrument(spans.provider):
         client.stream(server.url + URL)

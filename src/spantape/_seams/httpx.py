@@ -300,19 +300,24 @@ class _AsyncTee(_Stream):
 
 
 class _ServedStream:
-    """A recorded body, in the chunks in which it came; sync and async."""
+    """A recorded body, in the chunks in which it came; sync and async.
+
+    It is one stream: who iterates it again (the SDKs do, to drain what is left) goes on where it was left.
+    """
 
     library: ModuleType
 
     def __init__(self, served: Served, request: Any) -> None:
         self._served, self._request = served, request
+        self._chunks = served.chunks()
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._served.chunks()
+        for chunk in self._chunks:  # noqa: UP028 - `yield from` would close the chunks where this is left
+            yield chunk
         self._break_off()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for chunk in self._served.chunks():
+        for chunk in self._chunks:
             yield chunk
         self._break_off()
 

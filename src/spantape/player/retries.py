@@ -123,7 +123,13 @@ def _pop_former(steps: Sequence[Step], waiting: list[list[int]], step: ExchangeS
 
 
 def _follows(former: ExchangeStep, step: ExchangeStep) -> bool:
-    """Whether `step`, an equal request, may be the next attempt after `former`, which failed."""
+    """Whether `step`, an equal request, may be the next attempt after `former`, which failed.
+
+    A client that counts its attempts and says that this is its first had given up before: its program saw the
+    failure and asked again itself.
+    """
+    if attempt_number(step.request_headers) == 0:
+        return False
     return former.parent == step.parent and (
         former.span.ended_ns <= step.span.started_ns or _counts_up(former, step)
     )
