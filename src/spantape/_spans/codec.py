@@ -254,14 +254,21 @@ def read_error(attributes: Mapping[str, Any]) -> Failure | None:
     return Failure(str(attributes.get(names.ERROR_TYPE, "")), str(attributes[names.ERROR_MESSAGE]))
 
 
-def write_headers(headers: Headers) -> tuple[str, ...]:
-    """Each header as "name: value"."""
-    return tuple(f"{name}: {value}" for name, value in headers)
+def write_headers(headers: Headers) -> str | tuple[str, ...]:
+    """Each header as a line "name: value"; a list of lines where a value holds a line end itself.
+
+    One text costs an SDK, a collector and a reader less than a list of them.
+    """
+    lines = [f"{name}: {value}" for name, value in headers]
+    text = "\n".join(lines)
+    return text if text.count("\n") == max(len(lines) - 1, 0) and lines != [""] else tuple(lines)
 
 
-def read_headers(lines: Sequence[str]) -> Headers:
+def read_headers(lines: str | Sequence[str]) -> Headers:
     """The headers that `write_headers` was given."""
-    return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
+    if isinstance(lines, str):
+        lines = lines.split("\n") if lines else ()
+    return tuple([(name, value) for name, _, value in (line.partition(": ") for line in lines)])
 
 
 # --- chunks ------------------------------------------------------------------------------------------------------

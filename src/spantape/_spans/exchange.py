@@ -106,8 +106,8 @@ class ExchangeSpan:
         span = self._target.tracer.start_span(
             _span_name(operation, model, call.method), parent, SpanKind.CLIENT, attributes, links
         )
-        if not self._run.id:
-            self._target.book.adopt(self._run, format(span.get_span_context().trace_id, "032x"))
+        if not self._run.id:  # a rootless run: found again by its history, so its book need not keep it by id
+            self._run.id = format(span.get_span_context().trace_id, "032x")
         return span
 
     def _operation(self, asked: Asked | None) -> str | None:
@@ -263,6 +263,8 @@ class ExchangeSpan:
         if kept is None:
             return
         cut = [name for name in _PAYLOAD if name in wanted and not _same(kept.get(name), wanted[name])]
+        if not cut and not getattr(self.span, "dropped_attributes", 0):
+            return
         if cut:
             self.span.set_attributes(_as_bytes(wanted, cut))
             kept = getattr(self.span, "attributes", {})

@@ -49,7 +49,7 @@ REDACTED: Final = "spantape.redacted"  # string[]: "<kind>:<count>" of what was 
 CUT: Final = "spantape.cut"  # string[]: attributes that a limit of the SDK cut or dropped
 CONTENT: Final = "spantape.content"  # "none": recorded without messages and payload, so not replayable
 
-REQUEST_HEADERS: Final = "spantape.request.headers"  # string[]: "name: value", those that are kept
+REQUEST_HEADERS: Final = "spantape.request.headers"  # lines "name: value", those that are kept; str or string[]
 REQUEST_BODY: Final = "spantape.request.body"  # str (UTF-8 text) or bytes, coded as *_ENCODING says
 REQUEST_ENCODING: Final = "spantape.request.body.encoding"  # absent: as it is; "delta", "zstd", "delta+zstd"
 REQUEST_DIGEST: Final = "spantape.request.body.sha256"  # hex of the whole, decoded body

@@ -15,7 +15,7 @@ import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 from spantape._model import Headers
@@ -29,7 +29,7 @@ from spantape._spans.kept import (
     credentials,
     is_kept,
 )
-from spantape._spans.search import PLACEHOLDER, Gate, Literal, scan, unescape
+from spantape._spans.search import PLACEHOLDER, WORTH_KNOWING, Gate, Literal, scan, unescape
 
 __all__ = [
     "DEFAULT_DETECTORS",
@@ -45,7 +45,11 @@ __all__ = [
 ]
 
 _DEFAULT_GATE: Final = Gate(DEFAULT_DETECTORS)
-_KNOWN_URLS: Final = 256
+_KNOWN: Final = 512
+
+_clean_urls: dict[str, None] = {}
+_clean_headers: dict[Headers, None] = {}
+"""URLs and kept request headers in which the default detectors find nothing: clients send the same ones each time."""
 
 
 class Edit(NamedTuple):
@@ -109,6 +113,7 @@ class Redactor:
     def __init__(
         self, detectors: Sequence[Detector] = DEFAULT_DETECTORS, *, literals: Iterable[str] = ()
     ) -> None:
+        self._default = detectors is DEFAULT_DETECTORS
         self._gate = _DEFAULT_GATE if detectors is DEFAULT_DETECTORS else Gate(detectors)
         self._placeholders: dict[bytes, bytes] = {}
         self._taken: dict[str, set[int]] = {}
@@ -116,7 +121,6 @@ class Redactor:
         self._learned: dict[str, str] = {}
         self._literals: tuple[Literal, ...] = ()
         self._forms: dict[bytes, bytes] = {}
-        self._known_urls: dict[str, None] = {}
         self._lock = threading.RLock()
         self.counts: dict[str, int] = {}
         for literal in literals:
@@ -143,9 +147,9 @@ class Redactor:
         return self._edits(data, start, len(data) if stop is None else stop, is_text=False)
 
     def _edits(self, data: bytes, start: int, stop: int, *, is_text: bool) -> list[Edit]:
-        low, high = _widened(data, start, stop)
+        low, high = (start, stop) if stop - start == len(data) else _widened(data, start, stop)
         part = data if low == 0 and high == len(data) else data[low:high]
-        if not self.literals_in(part):
+        if len(part) >= WORTH_KNOWING and not self.literals_in(part):
             first, last = _widened(part, *self._gate.news(part))
             part = part if first == 0 and last == len(part) else part[first:last]
             low += first
@@ -189,26 +193,42 @@ class Redactor:
 
     def url(self, url: str) -> str:
         """`url` with its userinfo, the values of secret query parameters and whatever else is secret replaced."""
-        if url in self._known_urls:
+        if url in _clean_urls and self._default and not self._known_in(url):
             return url
         with self._lock:
             before = len(self._placeholders)
-            self.observe(url)
+            has_placeholders = self.observe(url)
             clean = self.text(clean_url(url, self._place_in_url))
-            if clean == url and before == len(self._placeholders) and len(self._known_urls) < _KNOWN_URLS:
-                self._known_urls[url] = None
+            if clean == url and before == len(self._placeholders) and not has_placeholders:
+                self._note(_clean_urls, url)
         return clean
 
     def headers(self, headers: Headers, *, response: bool) -> Headers:
         """Those of `headers` (names in lower case) that are recorded, with the secrets in their values replaced."""
-        kept = [(name, value) for name, value in headers if is_kept(name, response=response)]
+        kept = tuple([pair for pair in headers if is_kept(pair[0], response=response)])
+        if kept in _clean_headers and self._default and not self._known_in("\n".join([value for _, value in kept])):
+            return kept
         values = [self.url(value) if name == "location" else value for name, value in kept]
-        clean = self.text("\n".join(values)).split(
-            "\n"
-        )  # searched at once: a search costs the same for one as for all
+        # searched at once: a search costs the same for one as for all
+        joined = "\n".join(values)
+        cleaned = self.text(joined)
+        if cleaned is joined:
+            if not response and values == [value for _, value in kept]:
+                self._note(_clean_headers, kept)
+            return tuple([(name, value) for (name, _), value in zip(kept, values, strict=True)])
+        clean = cleaned.split("\n")
         if len(clean) != len(values):
             clean = [self.text(value) for value in values]
-        return tuple((name, value) for (name, _), value in zip(kept, clean, strict=True))
+        return tuple([(name, value) for (name, _), value in zip(kept, clean, strict=True)])
+
+    def _known_in(self, text: str) -> bool:
+        return bool(self._literals) and bool(self.literals_in(text.encode("utf-8", "surrogatepass")))
+
+    def _note(self, clean: dict[Any, None], text: Any) -> None:
+        if self._default:
+            if len(clean) >= _KNOWN:
+                clean.clear()
+            clean[text] = None
 
     # --- what is known ------------------------------------------------------------------------------------------
 
@@ -222,7 +242,7 @@ class Redactor:
         """Whether there are placeholders in `data`; their numbers are taken, and no secret of this run gets them."""
         if isinstance(data, str):
             data = data.encode("utf-8", "surrogatepass")
-        seen = PLACEHOLDER.findall(data)
+        seen = PLACEHOLDER.findall(data) if b"__" in data else ()
         if seen:
             with self._lock:
                 for kind, number in seen:
@@ -231,6 +251,8 @@ class Redactor:
 
     def since(self, before: Mapping[str, int]) -> tuple[str, ...]:
         """What was replaced since `counts` was `before`: "<kind>:<count>" for each kind, by name."""
+        if not self.counts:
+            return ()
         with self._lock:
             now = sorted(self.counts.items())
         return tuple(
@@ -247,6 +269,8 @@ class Redactor:
 
     def literals_in(self, text: bytes) -> list[Literal]:
         """The known secrets that stand in `text` in one of their written forms."""
+        if not self._literals:
+            return []
         return [literal for literal in self._literals if any(form in text for form in literal.forms)]
 
     def place(self, kind: str, secret: bytes) -> bytes:
@@ -282,7 +306,6 @@ class Redactor:
             forms = _written(secret)
             self._forms.update(dict.fromkeys(forms, secret.encode("utf-8", "surrogatepass")))
             self._literals = (*self._literals, Literal(forms, kind))
-            self._known_urls.clear()
 
 
 def _written(secret: str) -> tuple[bytes, ...]:

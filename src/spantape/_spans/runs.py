@@ -216,7 +216,7 @@ class RunBook:
         return Run("", self._make_redactor())
 
     def adopt(self, run: Run, run_id: str) -> None:
-        """Give a begun run its id."""
+        """Give a begun run its id, and keep it for the calls that will name it."""
         run.id = run_id
         with self._lock:
             self._keep(run)
@@ -242,12 +242,14 @@ class RunBook:
                 self._rootless[run.id] = (run, body, rootless_span)
                 self._rootless.move_to_end(run.id)
                 if len(self._rootless) > ROOTLESS_RUNS:
-                    self._rootless.popitem(last=False)
+                    _, (old, _, _) = self._rootless.popitem(last=False)
+                    self._held -= old.forget_bodies()
             if self._held > BODIES_BYTES:
                 self._shed(run)
 
     def _shed(self, keep: Run) -> None:
-        for run in self._runs.values():
+        heads = [head[0] for head in self._rootless.values()]
+        for run in (*self._runs.values(), *heads):
             if self._held <= BODIES_BYTES:
                 return
             if run is not keep:

@@ -103,7 +103,7 @@ _BY_FREQUENCY: Final = b" etaonisrhlducmpgfybwvkx,.:0123456789/{}()[]'\"TASICENR
 _RARE: Final = _BY_FREQUENCY.index(b"(")
 _HOPS: Final = 32
 _SHORT: Final = 2048
-_WORTH_KNOWING: Final = 8 * 1024
+WORTH_KNOWING: Final = 8 * 1024
 _MOST_KNOWN: Final = 256 * 1024
 _KNOWN: Final = 8
 _ENDS: Final = 48
@@ -130,6 +130,7 @@ class Gate:
         alone = {hint for hint in hints if len(hint) == 1 or max(map(_rarity, hint)) < _RARE}
         self._single = {hint: hints[hint] for hint in alone}
         self._groups = _grouped({hint: places for hint, places in hints.items() if hint not in alone})
+        self._no_anchors = bytes(code for code in range(256) if code not in self._groups)
 
     def news(self, text: bytes) -> tuple[int, int]:
         """The part of `text` that is not known to be clean: what lies between the ends that it shares with another.
@@ -148,7 +149,7 @@ class Gate:
 
     def remember(self, text: bytes) -> None:
         """Take `text` as clean: it was searched whole, and holds neither secrets nor placeholders."""
-        if _WORTH_KNOWING <= len(text) <= _MOST_KNOWN:
+        if WORTH_KNOWING <= len(text) <= _MOST_KNOWN:
             self._clean = (*self._clean[1 - _KNOWN :], text)
 
     def candidates(self, text: bytes) -> list[Detector]:
@@ -157,7 +158,9 @@ class Gate:
         for hint, some in self._single.items():
             if hint in text:
                 places.update(some)
-        for group in self._groups:
+        anchors = set(text.translate(None, self._no_anchors)) if len(text) <= _SHORT else self._groups
+        for anchor in anchors:
+            group = self._groups[anchor]
             if _holds(text, group):
                 places.update(place for hint, some in group.hints.items() if hint in text for place in some)
         if self._shapes:
@@ -181,19 +184,21 @@ def _rarity(byte: int) -> int:
     return place if place >= 0 else len(_BY_FREQUENCY)
 
 
-def _grouped(hints: Mapping[bytes, list[int]]) -> list[_Group]:
+def _grouped(hints: Mapping[bytes, list[int]]) -> dict[int, _Group]:
+    """The hints by the rarest byte in each; a pattern looks behind only where what follows that byte fits."""
     anchors: dict[bytes, list[bytes]] = {}
     for hint in hints:
         anchors.setdefault(bytes((max(hint, key=_rarity),)), []).append(hint)
-    groups = []
+    groups = {}
     for anchor, members in anchors.items():
-        forms = set()
+        ends: dict[bytes, list[bytes]] = {}
         for hint in members:
             before, _, after = hint.partition(anchor)
-            behind = rb"(?<=" + re.escape(before + anchor) + rb")" if before else b""
-            forms.add(behind + re.escape(after))
-        pattern = re.compile(re.escape(anchor) + rb"(?:" + b"|".join(sorted(forms)) + rb")")
-        groups.append(_Group(anchor, pattern, {hint: hints[hint] for hint in members}))
+            behind = b"(?<=" + re.escape(hint) + b")" if before else b""
+            ends.setdefault(after, []).append(behind)
+        forms = [re.escape(after) + b"(?:" + b"|".join(sorted(behind)) + b")" for after, behind in ends.items()]
+        pattern = re.compile(re.escape(anchor) + b"(?:" + b"|".join(sorted(forms)) + b")")
+        groups[anchor[0]] = _Group(anchor, pattern, {hint: hints[hint] for hint in members})
     return groups
 
 
