@@ -190,7 +190,9 @@ class ReplaySession(Session):
         return request, None if body.data is body.raw and request.url == call.url else verbatim
 
     def _body(self, call: Call) -> Body:
-        body, _ = self._run.record_body(call.target, call.body or b"", lambda _data: None)
+        raw = call.body or b""
+        origin = self._run.nearest(call.target, raw)
+        body, _ = self._run.record_body(call.target, raw, origin, lambda _data: None, clean=False)
         self._run.remember(body)
         return body
 

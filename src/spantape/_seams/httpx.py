@@ -13,11 +13,11 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from spantape import _guard, _state
-from spantape._model import Headers
 from spantape._seams._patch import Where, Wrapper
 from spantape._seams.crossing import Crossing, abandon, around, ended, open_crossing
 from spantape._seams.served import Served
 from spantape._spans.call import Call
+from spantape._spans.kept import relevant
 
 
 def _sync(module: ModuleType) -> Wrapper:
@@ -133,7 +133,7 @@ def call_of(library: ModuleType, request: Any) -> Call:
         host=url.host,
         port=port,
         target=url.raw_path.decode("ascii", "replace"),
-        headers=_headers(request.headers),
+        headers=relevant(request.headers.raw, response=False),
         body=getattr(request, "_content", None),
         undoes=_undoes(library),
     )
@@ -144,18 +144,6 @@ def _undoes(library: ModuleType) -> frozenset[str] | None:
     """The content-encodings that the library undoes here: brotli and zstd want packages of their own."""
     decoders = getattr(getattr(library, "_decoders", None), "SUPPORTED_DECODERS", None)
     return None if decoders is None else frozenset(decoders)
-
-
-def _headers(headers: Any) -> Headers:
-    """Every header with its lower-case name; bytes that are not UTF-8 are read as latin-1."""
-    return tuple([(name.decode("latin-1").lower(), _text(value)) for name, value in headers.raw])
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def _open(library: ModuleType, request: Any) -> Crossing | None:
@@ -200,7 +188,7 @@ def error_of(module: ModuleType, kind: str, message: str, request: Any) -> BaseE
 
 def _watch(crossing: Crossing, response: Any, tee: Any) -> None:
     """Let the response's body pass by the crossing."""
-    crossing.answered(response.status_code, _headers(response.headers))
+    crossing.answered(response.status_code, relevant(response.headers.raw, response=True))
     if hasattr(response, "_content"):  # made in memory: nobody will read its stream
         for chunk in response.stream:
             crossing.arrived(chunk)

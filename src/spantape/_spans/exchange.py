@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from opentelemetry import context as otel_context
@@ -16,6 +14,8 @@ from spantape import _guard
 from spantape._model import Response
 from spantape._spans import codec, names
 from spantape._spans.body import Base, Body, seal
+from spantape._spans.kept import kept
+from spantape._spans.recorded import Recorded, redacted
 from spantape._spans.target import Target, link_to, outer_model_span
 
 if TYPE_CHECKING:
@@ -28,18 +28,19 @@ _PAYLOAD = (names.REQUEST_BODY, names.RESPONSE_BODY)
 class ExchangeSpan:
     """The span of one call in one target; `start` begins it, `finish` ends it.
 
-    The caller sees to it that `finish` is called once.
+    Before the call only what the span starts with is read; everything else waits for its end. The caller sees to it
+    that `finish` is called once.
     """
 
     __slots__ = (
+        "_asked",
         "_base",
         "_body",
         "_call",
-        "_counted",
         "_nested",
+        "_origin",
         "_rootless",
         "_run",
-        "_started",
         "_target",
         "context",
         "span",
@@ -58,14 +59,10 @@ class ExchangeSpan:
             run = found.run if found else target.book.begin()
             links = link_to(found.link) if found else []
         self._run = run
-        self._counted: tuple[str, ...] = ()
         self._body: Body | None = None
         self._base: Base | None = None
-        if run.redactor is not None:
-            run.redactor.learn(call.headers)
-        if call.body is not None:
-            self._read_request(call.body)
-        self._started = time.perf_counter_ns()
+        self._origin = run.nearest(call.target, call.body) if call.body is not None else None
+        self._asked = self._known_question() or self._ask(call.body)
         self.span = self._start(target.parent(here), links)
         self.context = target.within(here, self.span, None if self._rootless else run)
 
@@ -76,20 +73,18 @@ class ExchangeSpan:
 
     # --- start ---------------------------------------------------------------------------------------------------
 
-    def _read_request(self, raw: bytes) -> None:
-        self._body, self._base = self._run.record_body(self._call.target, raw, self._ask)
+    def _known_question(self) -> Asked | None:
+        """What the dialect read in the same body before, where this run has sent it already."""
+        origin = self._origin
+        return origin.body.asked if origin is not None and origin.body.raw == self._call.body else None
 
-    def _ask(self, data: bytes) -> Asked | None:
+    def _ask(self, data: bytes | None) -> Asked | None:
         dialect = self._call.dialect
-        return dialect.ask(data, self._call.path) if dialect else None
-
-    @property
-    def _asked(self) -> Asked | None:
-        return self._body.asked if self._body is not None else None
+        return dialect.ask(data, self._call.path) if dialect is not None and data is not None else None
 
     def _start(self, parent: Context, links: list[Any]) -> Span:
         call, asked = self._call, self._asked
-        operation = self._operation(asked)
+        operation = None if self._nested or asked is None else asked.operation
         model = asked.model if asked is not None else None
         attributes: dict[str, Any] = {
             names.HTTP_METHOD: call.method,
@@ -110,25 +105,23 @@ class ExchangeSpan:
             self._run.id = format(span.get_span_context().trace_id, "032x")
         return span
 
-    def _operation(self, asked: Asked | None) -> str | None:
-        """The operation that this span stands for: none where another span already stands for the call."""
-        if self._nested or asked is None:
-            return None
-        return asked.operation
-
     # --- finish --------------------------------------------------------------------------------------------------
 
     def finish(self, outcome: Outcome, sent: bytes | None) -> None:
         """End the span with what became of the call; `sent` is the request body where it was not known before."""
-        if not self.span.is_recording():
-            self.span.end()
+        span = self.span
+        if not span.is_recording():
+            span.end()
             return
         try:
-            if self._body is None and sent is not None:
-                self._read_request(sent)
-            self._describe(outcome)
+            if self._call.body is None and sent is not None:
+                self._call.body = sent
+                self._origin = self._run.nearest(self._call.target, sent)
+            attributes = self._describe(outcome)
+            span.set_attributes(attributes)
+            self._check_limits(attributes)
         finally:
-            self.span.end()
+            span.end()
         self._remember()
 
     def _remember(self) -> None:
@@ -138,41 +131,59 @@ class ExchangeSpan:
         context = self.span.get_span_context() if self._rootless else None
         self._target.book.remember(self._run, self._body, rootless_span=context)
 
-    def _describe(self, outcome: Outcome) -> None:
+    def _describe(self, outcome: Outcome) -> dict[str, Any]:
         redactor = self._run.redactor
-        before = dict(redactor.counts) if redactor is not None else {}
-        attributes = self._request_attributes()
-        body, lengths = outcome.body, outcome.lengths
-        content_type = _content_type(outcome)
-        if redactor is not None and outcome.status is not None:
-            body, lengths = redactor.stream(body, lengths or (len(body),), content_type)
-            lengths = lengths if outcome.lengths else ()
+        if redactor is None:
+            recorded = Recorded(
+                self._call.url,
+                kept(self._call.headers, response=False),
+                kept(outcome.headers, response=True),
+                outcome.body,
+                outcome.lengths,
+                outcome.error,
+                clean=True,
+            )
+            replaced: tuple[str, ...] = ()
+        else:
+            before = dict(redactor.counts)
+            recorded = redacted(redactor, self._call, outcome, self._origin)
+            replaced = ()
+        self._record_body(clean=recorded.clean)
+        if redactor is not None:
+            replaced = redactor.since(before)
+        attributes = self._request_attributes(recorded)
         response = None
         if outcome.status is not None:
-            headers = outcome.headers
-            if redactor is not None:
-                headers = redactor.headers(headers, response=True)
-            response = Response(
-                outcome.status, headers, body, lengths, tuple(outcome.times_ns) if lengths else ()
-            )
-        self._answer_attributes(attributes, outcome, response, content_type)
-        if redactor is not None and (replaced := redactor.since(before)):
+            times = tuple(outcome.times_ns) if recorded.lengths else ()
+            response = Response(outcome.status, recorded.response_headers, recorded.body, recorded.lengths, times)
+        self._answer_attributes(attributes, outcome, response, _content_type(outcome))
+        if replaced:
             attributes[names.REDACTED] = replaced
         if self._target.content == "none":
             attributes[names.CONTENT] = "none"
         else:
-            self._payload(attributes, outcome, response)
-        self.span.set_attributes(attributes)
-        self._check_limits(attributes)
+            self._payload(attributes, outcome, recorded, response)
+        return attributes
 
-    def _request_attributes(self) -> dict[str, Any]:
-        call, run, asked = self._call, self._run, self._asked
-        url = run.redactor.url(call.url) if run.redactor is not None else call.url
+    def _record_body(self, *, clean: bool) -> None:
+        call = self._call
+        if call.body is None:
+            return
+        asked = self._asked
+
+        def ask(data: bytes) -> Asked | None:
+            return asked if asked is not None and data is call.body else self._ask(data)
+
+        self._body, self._base = self._run.record_body(call.target, call.body, self._origin, ask, clean=clean)
+        self._asked = self._body.asked
+
+    def _request_attributes(self, recorded: Recorded) -> dict[str, Any]:
+        call, asked = self._call, self._asked
         attributes: dict[str, Any] = {
             names.FORMAT: names.FORMAT_VERSION,
             names.KIND: "exchange",
-            names.RUN_ID: run.id,
-            names.URL_FULL: url,
+            names.RUN_ID: self._run.id,
+            names.URL_FULL: recorded.url,
         }
         if call.dialect is not None:
             attributes[names.DIALECT] = call.dialect.name
@@ -235,25 +246,17 @@ class ExchangeSpan:
         if answered.messages and self._target.content in ("new", "all"):
             attributes[names.OUTPUT_MESSAGES] = _json(answered.messages)
 
-    def _payload(self, attributes: dict[str, Any], outcome: Outcome, response: Response | None) -> None:
-        redactor = self._run.redactor
-        headers = self._call.headers
-        if redactor is not None:
-            headers = redactor.headers(headers, response=False)
-        attributes[names.REQUEST_HEADERS] = codec.write_headers(headers)
+    def _payload(
+        self, attributes: dict[str, Any], outcome: Outcome, recorded: Recorded, response: Response | None
+    ) -> None:
+        attributes[names.REQUEST_HEADERS] = codec.write_headers(recorded.request_headers)
         if outcome.content_encoding:
             attributes[names.RESPONSE_CONTENT_ENCODING] = outcome.content_encoding
-        codec.write_end(attributes, outcome.end, self._clean(outcome))
+        codec.write_end(attributes, outcome.end, recorded.error)
         if self._body is not None:
             codec.write_body(attributes, self._body, self._base)
         if response is not None:
             codec.write_response(attributes, response)
-
-    def _clean(self, outcome: Outcome) -> Any:
-        error, redactor = outcome.error, self._run.redactor
-        if error is None or redactor is None:
-            return error
-        return type(error)(error.type, redactor.text(error.message))
 
     # --- limits --------------------------------------------------------------------------------------------------
 
@@ -311,10 +314,3 @@ def _content_type(outcome: Outcome) -> str:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def split_url(url: str) -> tuple[str, int | None, str]:
-    """Host, port (the scheme's own where none is given) and path with query of `url`."""
-    parts = urlsplit(url)
-    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
-    return parts.hostname or "", port, parts.path + (f"?{parts.query}" if parts.query else "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -14,7 +14,7 @@ from spantape._model import Headers
 from spantape._spans.detectors import random_looking
 
 KEEP_REQUEST_HEADERS: Final = frozenset(
-    "accept anthropic-beta anthropic-dangerous-direct-browser-access anthropic-version content-encoding content-type "  # noqa: SIM905 - a list to read
+    "accept amz-sdk-invocation-id anthropic-beta anthropic-dangerous-direct-browser-access anthropic-version content-encoding content-type "  # noqa: SIM905 - a list to read
     "http-referer mcp-protocol-version openai-beta prefer user-agent x-amz-target x-goog-api-client "
     "x-stainless-async x-stainless-helper-method x-stainless-package-version x-stainless-raw-response "
     "x-stainless-retry-count x-stainless-stream-helper x-title".split()
@@ -144,3 +144,42 @@ def _clean_pair(pair: str, place: Callable[[str, bytes], str]) -> str:
     if not value or name.lower() not in _SECRET_QUERY:
         return pair
     return f"{name}{equals}{place('api_key', unquote_to_bytes(value))}"
+
+
+# --- headers as a client holds them ------------------------------------------------------------------------------
+
+_names: dict[tuple[bytes, bool], str | None] = {}
+_MOST_NAMES: Final = 2048
+
+
+def relevant(raw: Iterable[tuple[bytes, bytes]], *, response: bool) -> Headers:
+    """Of the header lines `raw`, those that are recorded or carry a credential, as text with lower-case names.
+
+    Clients send some twenty, most of them never looked at again. Bytes that are not UTF-8 are read as latin-1.
+    """
+    found = []
+    for name, value in raw:
+        try:
+            text = _names[name, response]
+        except KeyError:
+            text = _relevant_name(name, response=response)
+        if text is not None:
+            try:
+                found.append((text, value.decode()))
+            except UnicodeDecodeError:
+                found.append((text, value.decode("latin-1")))
+    return tuple(found)
+
+
+def _relevant_name(name: bytes, *, response: bool) -> str | None:
+    text = name.decode("latin-1").lower()
+    wanted = is_kept(text, response=response) or (not response and is_credential(text))
+    if len(_names) >= _MOST_NAMES:
+        _names.clear()
+    _names[name, response] = text if wanted else None
+    return _names[name, response]
+
+
+def kept(headers: Headers, *, response: bool) -> Headers:
+    """Those of `headers` (names in lower case) that are recorded."""
+    return tuple([pair for pair in headers if is_kept(pair[0], response=response)])

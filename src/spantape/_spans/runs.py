@@ -71,20 +71,23 @@ class Run:
             self._bodies.clear()
         return held
 
-    def record_body(
-        self, path: str, raw: bytes, ask: Callable[[bytes], Asked | None]
-    ) -> tuple[Body, Base | None]:
-        """`raw` as it is to be recorded, and what it grew from.
+    def nearest(self, path: str, raw: bytes) -> Base | None:
+        """The remembered body that `raw` shares most with, in the bytes that were sent; None where it shares little."""
+        return _nearest(raw, self.candidates(path))
 
-        Only what is new since its base is searched for secrets; `ask` reads the recorded bytes, and is not called
-        for a body that this run has sent before.
+    def record_body(
+        self, path: str, raw: bytes, origin: Base | None, ask: Callable[[bytes], Asked | None], *, clean: bool
+    ) -> tuple[Body, Base | None]:
+        """`raw` as it is to be recorded, and what it grew from; `origin` is what `nearest` gave for it.
+
+        Only what is new since its base is searched for secrets, and nothing where that is known to be `clean`.
+        `ask` reads the recorded bytes.
         """
-        origin = _nearest(raw, self.candidates(path))
         if origin is not None and origin.body.raw == raw:
             known = origin.body
             again = Body(path, known.raw, known.data, known.digest, known.edits, known.depth + 1, known.asked)
             return _chained(again, Base(known, len(known.data), 0))
-        edits = self._edits(raw, origin)
+        edits = self._edits(raw, origin, clean=clean)
         data = apply_edits(raw, edits)
         body = Body(path, raw, data, "", edits, asked=ask(data))
         if origin is None:
@@ -95,12 +98,12 @@ class Run:
         body.depth = origin.body.depth + 1
         return _chained(body, Base(origin.body, prefix, suffix))
 
-    def _edits(self, raw: bytes, origin: Base | None) -> Sequence[Edit]:
+    def _edits(self, raw: bytes, origin: Base | None, *, clean: bool) -> Sequence[Edit]:
         if self.redactor is None:
             return ()
         if origin is None:
-            return self.redactor.edits(raw)
-        new = self.redactor.edits(raw, origin.prefix, len(raw) - origin.suffix)
+            return () if clean else self.redactor.edits(raw)
+        new = () if clean else self.redactor.edits(raw, origin.prefix, len(raw) - origin.suffix)
         if not origin.body.edits:
             return new
         return _merge(_carried(origin, len(raw)), new)

@@ -158,17 +158,36 @@ class Gate:
         for hint, some in self._single.items():
             if hint in text:
                 places.update(some)
-        anchors = set(text.translate(None, self._no_anchors)) if len(text) <= _SHORT else self._groups
-        for anchor in anchors:
-            group = self._groups[anchor]
-            if _holds(text, group):
-                places.update(place for hint, some in group.hints.items() if hint in text for place in some)
+        for group in self._holding(text):
+            places.update(place for hint, some in group.hints.items() if hint in text for place in some)
         if self._shapes:
             shape = text.translate(SHAPE)
             for hint, some in self._shapes.items():
                 if hint in shape:
                     places.update(some)
         return [self._detectors[place] for place in sorted(places)] if places else []
+
+    def hinted(self, text: bytes) -> bool:
+        """Whether `candidates` would give any detector."""
+        if self._always:
+            return True
+        for hint in self._single:
+            if hint in text:
+                return True
+        if next(self._holding(text), None) is not None:
+            return True
+        shape = text.translate(SHAPE)
+        for hint in self._shapes:
+            if hint in shape:
+                return True
+        return False
+
+    def _holding(self, text: bytes) -> Iterator[_Group]:
+        """The groups of which a hint is in `text`."""
+        anchors = set(text.translate(None, self._no_anchors)) if len(text) <= _SHORT else self._groups
+        for anchor in anchors:
+            if _holds(text, group := self._groups[anchor]):
+                yield group
 
 
 def _by_literal(entries: Iterable[tuple[int, Sequence[bytes]]]) -> dict[bytes, list[int]]:
