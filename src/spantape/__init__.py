@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from spantape._imports import uncollected
 from spantape._version import __version__
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'spantape' has no attribute {name!r}")
-    value = getattr(import_module(home), name)
+    with uncollected():
+        value = getattr(import_module(home), name)
     globals()[name] = value
     return value
 

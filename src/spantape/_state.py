@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from spantape import _guard
+from spantape._imports import uncollected
 
 if TYPE_CHECKING:
     from spantape._seams._patch import Handle
@@ -81,8 +82,9 @@ def hold_seams() -> None:
     Raises:
         SeamError: a library is not shaped as its seam expects.
     """
-    from spantape._seams import TABLE
-    from spantape._seams._patch import install
+    with uncollected():
+        from spantape._seams import TABLE
+        from spantape._seams._patch import install
 
     with STATE.lock:
         if STATE.seam_users == 0:

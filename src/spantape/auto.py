@@ -5,6 +5,6 @@ Settings are the standard `OTEL_*` variables. Without any setting for an exporte
 """
 
 from spantape._guard import guarded
-from spantape._instrument import instrument
+from spantape import instrument
 
 handle = guarded(instrument)

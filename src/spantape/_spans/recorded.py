@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from spantape._spans.redaction import Redactor
 
 _LONG = 8 * 1024
+_FREE_HEADERS = frozenset({"location", "link", "content-disposition"})
+"""Response headers that are kept and whose value is anything: the others are ids, counts, times and names."""
+
 _AROUND = 512
 """How much of what a body shares with its base is looked at again, so that no secret straddles the cut: hints are far
 shorter, and where one is found, whole JSON strings are searched."""
@@ -46,7 +49,7 @@ def redacted(redactor: Redactor, call: Call, outcome: Outcome, origin: Base | No
     new = _new(call.body or b"", origin)
     joined = not streamed and len(outcome.body) < _LONG
     short = len(new) < _LONG
-    texts = [call.url, *(value for _, value in asked), *(value for _, value in answered)]
+    texts = [call.url, *[value for _, value in asked], *[value for name, value in answered if name in _FREE_HEADERS]]
     if outcome.error is not None:
         texts.append(outcome.error.message)
     look = [text.encode("utf-8", "surrogatepass") for text in texts]
