@@ -97,6 +97,15 @@ class Recording:
             root=self._root,
         )
 
+    @property
+    def trace_id(self) -> str:
+        """The trace that the recorded spans are in, as lowercase hex."""
+        return format(self._root.get_span_context().trace_id, "032x")
+
+    def note(self, event: str) -> None:
+        """Put an event of that name, with the time, on the run's own span."""
+        self._root.add_event(event)
+
     def close(self, error: BaseException | None) -> Tape:
         """The sealed tape; `error` is what ended the program, None where it ended well.
 

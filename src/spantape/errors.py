@@ -26,7 +26,9 @@ would turn into a different run. It is raised again when the replay block is lef
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from os import PathLike, fspath
+from typing import ClassVar
 
 __all__ = [
     "Drift",
@@ -124,9 +126,14 @@ class Miss(BaseException):
     The message shows a field-level difference to the nearest recorded step. `path` is the tape.
     """
 
+    on_made: ClassVar[Callable[[Miss], None] | None] = None
+    """Called with each miss as it is made: the pytest plugin turns it into an outcome that pytest knows."""
+
     def __init__(self, message: str, *, path: str | PathLike[str] | None = None) -> None:
         super().__init__(message)
         self.path = None if path is None else fspath(path)
+        if Miss.on_made is not None:
+            Miss.on_made(self)
 
 
 class PartialTapeWarning(UserWarning):
