@@ -115,11 +115,25 @@ def tape_dir(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(autouse=True)
 def _spantape(request: pytest.FixtureRequest) -> Generator[None]:
     """Open the tape of a test that has a mark or the fixture, before its other function-scoped fixtures."""
-    if request.node.get_closest_marker("tape") is not None or "tape" in request.fixturenames:
+    if request.node.get_closest_marker("tape") is not None or _asks_for_tape(request):
         _opened(request)
     yield
     if (tape := request.node.stash.get(_TAPE, None)) is not None:
         tape.close()
+
+
+def _asks_for_tape(request: pytest.FixtureRequest) -> bool:
+    """Whether the test has our fixture `tape`, not one that its project calls so.
+
+    A test that asks for it in some other way gets its tape opened when it asks.
+    """
+    if "tape" not in request.fixturenames:
+        return False
+    info: Any = getattr(request.node, "_fixtureinfo", None)  # pytest has no public way to ask
+    definitions = info.name2fixturedefs.get("tape") if info is not None else None
+    if not definitions:
+        return False
+    return definitions[-1].func.__module__ == __name__ or "tape" in definitions[-1].argnames
 
 
 @pytest.fixture

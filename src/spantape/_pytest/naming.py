@@ -61,14 +61,12 @@ def _mirrored(item: pytest.Item, folder: Path) -> Path:
     tests = item.path.parent
     if tests == folder or tests in folder.parents:
         return Path()
-    try:
-        relative = tests.relative_to(item.config.rootpath)
-    except ValueError:
-        relative = Path(hashlib.sha256(os.fsencode(tests)).hexdigest()[:12])
-    return relative
+    if tests.is_relative_to(item.config.rootpath):
+        return tests.relative_to(item.config.rootpath)
+    return Path(hashlib.sha256(os.fsencode(tests)).hexdigest()[:12])
 
 
 def given_path(given: Any, folder: Path) -> Path:
     """The tape that a mark on a test itself names: below `folder` unless it is absolute; `.tape` may be left out."""
-    path = folder / os.fspath(given)
+    path: Path = folder / os.fspath(given)
     return path if path.suffix == SUFFIX else path.with_name(path.name + SUFFIX)
