@@ -11,6 +11,7 @@ from opentelemetry import trace
 from opentelemetry.trace import TracerProvider
 
 from spantape import _guard, _state
+from spantape._imports import uncollected
 from spantape._spans import names
 from spantape._spans.target import Content, Target, content_mode
 from spantape._version import __version__
@@ -52,7 +53,7 @@ def instrument(
     Raises:
         SeamError: an imported library is not shaped as its seam expects.
     """
-    with _state.STATE.lock:
+    with _state.STATE.lock, uncollected():
         if _state.STATE.target is not None:
             return Instrumentation(_state.STATE.target)
         provider = tracer_provider or _global_provider()

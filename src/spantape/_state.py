@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from spantape import _guard
-from spantape._imports import uncollected
 
 if TYPE_CHECKING:
     from spantape._seams._patch import Handle
@@ -82,9 +81,8 @@ def hold_seams() -> None:
     Raises:
         SeamError: a library is not shaped as its seam expects.
     """
-    with uncollected():
-        from spantape._seams import TABLE
-        from spantape._seams._patch import install
+    from spantape._seams import TABLE
+    from spantape._seams._patch import install
 
     with STATE.lock:
         if STATE.seam_users == 0:
