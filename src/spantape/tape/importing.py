@@ -67,7 +67,10 @@ class _Place:
 
     def local(self, reason: str) -> str:
         """`reason` with its count of all lines brought to a count of this file's."""
-        return reason.replace(f"line {self._before + self.number}", f"line {self.number}", 1)
+        counted = f"line {self._before + self.number}"
+        if reason.startswith(counted):
+            return f"line {self.number}{reason.removeprefix(counted)}"
+        return f"line {self.number}: {reason}"
 
 
 def _lines(files: Sequence[str | os.PathLike[str]], place: _Place) -> Iterator[bytes]:
@@ -106,7 +109,7 @@ def _redacted(line: bytes, redactor: Redactor) -> bytes | dict[str, Any]:
         return line
     try:
         return _clean(given, redactor)
-    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (TapeError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise TapeError(f"cannot be redacted, since it is not of the format ({error})") from error
 
 

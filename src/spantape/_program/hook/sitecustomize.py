@@ -11,9 +11,12 @@ import importlib.util
 import os
 import sys
 import threading
-from typing import Any
 
-_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is slow to import, at every start
+TYPE_CHECKING = False  # as type checkers know it; `typing` itself is slow to import, at every start
+if TYPE_CHECKING:
+    from typing import Any
+
+_HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - so is pathlib
 _OPENS = frozenset({"httpx", "httpx2", "spantape._seams.tools"})
 _FINDERS: list[Any] = sys.meta_path
 
