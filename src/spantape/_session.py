@@ -129,10 +129,11 @@ class RerecordSession(RecordSession):
             os.replace(self._fresh, self.path)  # noqa: PTH105 - atomic on one file system, as for tapes
             return
         self._fresh.unlink(missing_ok=True)
+        said = "\n".join(map(str, self.drift))
         if self.drift and self._on_drift == "raise" and error is None:
-            raise Drift(f"tape {self.path!r}: the live run differs:\n{self.drift}")
+            raise Drift(f"tape {self.path!r}: the live run differs:\n{said}")
         if self.drift:
-            _guard.logger.warning("tape %r: the live run differs:\n%s", self.path, self.drift)
+            _guard.logger.warning("tape %r: the live run differs:\n%s", self.path, said)
 
 
 class ReplaySession(Session):
@@ -179,13 +180,13 @@ class ReplaySession(Session):
 
     def _requests(self, call: Call) -> tuple[Request, Request | None]:
         """The request as it is recorded, and as it is, where that differs: imported tapes hold bodies verbatim."""
-        body = self._body(call)
         redactor = self._run.redactor
         if redactor is None:
-            return Request(call.method, call.url, call.headers, body.data), None
-        redactor.learn(call.headers)
-        headers = redactor.headers(call.headers, response=False)
-        request = Request(call.method, redactor.url(call.url), headers, body.data)
+            return Request(call.method, call.url, call.headers, call.body or b""), None
+        redactor.learn(call.headers)  # in the order in which a recording numbers what it finds
+        body = self._body(call)
+        url, headers = redactor.url(call.url), redactor.headers(call.headers, response=False)
+        request = Request(call.method, url, headers, body.data)
         verbatim = Request(call.method, call.url, headers, body.raw)
         return request, None if body.data is body.raw and request.url == call.url else verbatim
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from typing import Any
 
@@ -21,6 +22,10 @@ class SpantapeInstrumentor(BaseInstrumentor):  # type: ignore[misc]  # the packa
 
     def _instrument(self, **kwargs: Any) -> None:
         self._handle = instrument(kwargs.get("tracer_provider"))
+        if os.environ.get("SPANTAPE_RUN"):  # below `spantape run`, whose hook this launcher has pushed aside
+            from spantape._program.inside import open_session
+
+            open_session()
 
     def _uninstrument(self, **_kwargs: Any) -> None:
         if self._handle is not None:

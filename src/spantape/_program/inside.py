@@ -20,13 +20,20 @@ from spantape.errors import Miss, SpantapeError
 from spantape.tape.journal import JournalBusy
 
 _CLOSING_S: Final = 10.0
+_opened: Final[set[int]] = (
+    set()
+)  # the processes in which it is open: this one, and those that it was forked from
 
 
 def open_session() -> None:
     """Open the session that the environment orders; it closes when the interpreter ends or SIGTERM comes.
 
     A recording that cannot begin is told of and the program runs without it; a replay that cannot begin ends it.
+    A second call does nothing.
     """
+    if _opened:
+        return
+    _opened.add(os.getpid())
     try:
         Inside(decode_orders(os.environ[VARIABLE])).open()
     except Exception as error:

@@ -64,7 +64,7 @@ def watched(what: str) -> Callable[[Iterable[T]], Iterable[T]]:
 def command_name() -> str:
     """How this program was called, so that what is printed can be typed: `spantape` where that finds it."""
     called = Path(sys.argv[0])
-    if called.name == "__main__.py":
+    if called.parts[-2:] == ("spantape", "__main__.py"):
         return f"{_short(Path(sys.executable))} -m spantape"
     found = shutil.which("spantape")
     if called.name != "spantape" or (found and called.exists() and Path(found).samefile(called)):

@@ -84,9 +84,11 @@ def _record(files: Files, planner: Planner, server: ModelServer) -> proof.Live:
     provider = TracerProvider(shutdown_on_exit=False)
     with OtlpReceiver() as receiver, NetworkGuard() as guard:
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=receiver.endpoint)))
-        with spantape.instrument(provider), spantape.record(files.tape, name="demo"):
-            answer = planner.plan(QUESTION)
-        provider.shutdown()
+        try:
+            with spantape.instrument(provider), spantape.record(files.tape, name="demo"):
+                answer = planner.plan(QUESTION)
+        finally:
+            provider.shutdown()
     files.collected.write_text("".join(f"{line}\n" for line in proof.collector_lines(receiver.exports)))
     exports = tuple(export.SerializeToString() for export in receiver.exports)
     sent = repr([(request.headers, request.body) for request in server.requests]).encode()
