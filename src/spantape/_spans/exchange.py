@@ -13,10 +13,11 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from spantape import _guard
 from spantape._model import Response
 from spantape._spans import codec, names
+from spantape._spans.beside import outer_model_span
 from spantape._spans.body import Base, Body, seal
 from spantape._spans.kept import kept
-from spantape._spans.recorded import Recorded, redacted
-from spantape._spans.target import Target, link_to, outer_model_span
+from spantape._spans.recorded import Recorded, is_clean_request, redacted, together
+from spantape._spans.target import Target, link_to
 
 if TYPE_CHECKING:
     from spantape._dialects._base import Answered, Asked
@@ -28,8 +29,8 @@ _PAYLOAD = (names.REQUEST_BODY, names.RESPONSE_BODY)
 class ExchangeSpan:
     """The span of one call in one target; `start` begins it, `finish` ends it.
 
-    Before the call only what the span starts with is read; everything else waits for its end. The caller sees to it
-    that `finish` is called once.
+    Before the call its request is read, so that secrets are numbered in the order in which calls begin, as they are
+    when it is replayed; everything else waits for its end. The caller sees to it that `finish` is called once.
     """
 
     __slots__ = (
@@ -38,7 +39,7 @@ class ExchangeSpan:
         "_body",
         "_call",
         "_nested",
-        "_origin",
+        "_replaced",
         "_rootless",
         "_run",
         "_target",
@@ -50,8 +51,9 @@ class ExchangeSpan:
         self._target = target
         self._call = call
         here = otel_context.get_current()
-        self._nested = target.ambient and outer_model_span(here)
-        run = target.current_run(here, inside_model_span=self._nested)
+        outer = outer_model_span(here) if target.ambient else None
+        self._nested = outer is not None
+        run = target.current_run(here, outer)
         self._rootless = run is None
         links = []
         if run is None:
@@ -61,8 +63,12 @@ class ExchangeSpan:
         self._run = run
         self._body: Body | None = None
         self._base: Base | None = None
-        self._origin = run.nearest(call.target, call.body) if call.body is not None else None
-        self._asked = self._known_question() or self._ask(call.body)
+        self._asked: Asked | None = None
+        self._replaced: tuple[str, ...] = ()
+        if run.redactor is not None:
+            run.redactor.learn(call.headers)
+        if call.body is not None:
+            self._read_request(call.body)
         self.span = self._start(target.parent(here), links)
         self.context = target.within(here, self.span, None if self._rootless else run)
 
@@ -73,14 +79,19 @@ class ExchangeSpan:
 
     # --- start ---------------------------------------------------------------------------------------------------
 
-    def _known_question(self) -> Asked | None:
-        """What the dialect read in the same body before, where this run has sent it already."""
-        origin = self._origin
-        return origin.body.asked if origin is not None and origin.body.raw == self._call.body else None
+    def _read_request(self, raw: bytes) -> None:
+        run, target, redactor = self._run, self._call.target, self._run.redactor
+        origin = run.nearest(target, raw)
+        clean = redactor is None or is_clean_request(redactor, raw, origin)
+        before = {} if clean or redactor is None else dict(redactor.counts)
+        self._body, self._base = run.record_body(target, raw, origin, self._ask, clean=clean)
+        self._asked = self._body.asked
+        if redactor is not None and not clean:
+            self._replaced = redactor.since(before)
 
-    def _ask(self, data: bytes | None) -> Asked | None:
+    def _ask(self, data: bytes) -> Asked | None:
         dialect = self._call.dialect
-        return dialect.ask(data, self._call.path) if dialect is not None and data is not None else None
+        return dialect.ask(data, self._call.path) if dialect is not None else None
 
     def _start(self, parent: Context, links: list[Any]) -> Span:
         call, asked = self._call, self._asked
@@ -114,9 +125,8 @@ class ExchangeSpan:
             span.end()
             return
         try:
-            if self._call.body is None and sent is not None:
-                self._call.body = sent
-                self._origin = self._run.nearest(self._call.target, sent)
+            if self._body is None and sent is not None:
+                self._read_request(sent)
             attributes = self._describe(outcome)
             span.set_attributes(attributes)
             self._check_limits(attributes)
@@ -141,41 +151,26 @@ class ExchangeSpan:
                 outcome.body,
                 outcome.lengths,
                 outcome.error,
-                clean=True,
             )
-            replaced: tuple[str, ...] = ()
         else:
             before = dict(redactor.counts)
-            recorded = redacted(redactor, self._call, outcome, self._origin)
-            replaced = ()
-        self._record_body(clean=recorded.clean)
-        if redactor is not None:
-            replaced = redactor.since(before)
+            recorded = redacted(redactor, self._call, outcome)
+            self._replaced = together(self._replaced, redactor.since(before))
         attributes = self._request_attributes(recorded)
         response = None
         if outcome.status is not None:
             times = tuple(outcome.times_ns) if recorded.lengths else ()
-            response = Response(outcome.status, recorded.response_headers, recorded.body, recorded.lengths, times)
+            response = Response(
+                outcome.status, recorded.response_headers, recorded.body, recorded.lengths, times
+            )
         self._answer_attributes(attributes, outcome, response, _content_type(outcome))
-        if replaced:
-            attributes[names.REDACTED] = replaced
+        if self._replaced:
+            attributes[names.REDACTED] = self._replaced
         if self._target.content == "none":
             attributes[names.CONTENT] = "none"
         else:
             self._payload(attributes, outcome, recorded, response)
         return attributes
-
-    def _record_body(self, *, clean: bool) -> None:
-        call = self._call
-        if call.body is None:
-            return
-        asked = self._asked
-
-        def ask(data: bytes) -> Asked | None:
-            return asked if asked is not None and data is call.body else self._ask(data)
-
-        self._body, self._base = self._run.record_body(call.target, call.body, self._origin, ask, clean=clean)
-        self._asked = self._body.asked
 
     def _request_attributes(self, recorded: Recorded) -> dict[str, Any]:
         call, asked = self._call, self._asked

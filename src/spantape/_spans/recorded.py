@@ -29,7 +29,7 @@ shorter, and where one is found, whole JSON strings are searched."""
 
 @dataclass(slots=True)
 class Recorded:
-    """What of a call goes on its span, the request body aside; that one is `clean` where it need not be searched."""
+    """What of a call goes on its span, the request body aside."""
 
     url: str
     request_headers: Headers
@@ -37,42 +37,56 @@ class Recorded:
     body: bytes
     lengths: tuple[int, ...]
     error: Failure | None
-    clean: bool
 
 
-def redacted(redactor: Redactor, call: Call, outcome: Outcome, origin: Base | None) -> Recorded:
-    """The call with its secrets replaced; `origin` is the body that its request grew from."""
-    redactor.learn(call.headers)
+def is_clean_request(redactor: Redactor, body: bytes, origin: Base | None) -> bool:
+    """Whether a request body need not be searched; `origin` is the body that it grew from."""
+    new = _new(body, origin)
+    return len(new) < _LONG and redactor.is_clean(new)
+
+
+def redacted(redactor: Redactor, call: Call, outcome: Outcome) -> Recorded:
+    """The call with its secrets replaced, its request body aside: that one was searched when the call began."""
     asked, answered = kept(call.headers, response=False), kept(outcome.headers, response=True)
     content_type = next((value for name, value in answered if name == "content-type"), "")
-    streamed = is_stream(outcome.body, content_type)
-    new = _new(call.body or b"", origin)
-    joined = not streamed and len(outcome.body) < _LONG
-    short = len(new) < _LONG
-    texts = [call.url, *[value for _, value in asked], *[value for name, value in answered if name in _FREE_HEADERS]]
+    joined = len(outcome.body) < _LONG and not is_stream(outcome.body, content_type)
+    texts = [
+        call.url,
+        *[value for _, value in asked],
+        *[value for name, value in answered if name in _FREE_HEADERS],
+    ]
     if outcome.error is not None:
         texts.append(outcome.error.message)
     look = [text.encode("utf-8", "surrogatepass") for text in texts]
-    if short:
-        look.append(new)
     if joined:
         look.append(outcome.body)
     nothing = "@" not in call.url and "?" not in call.url and redactor.is_clean(b"\n".join(look))
-    body, lengths = outcome.body, outcome.lengths
-    if not (nothing and joined):
-        body, lengths = _response(redactor, outcome, content_type)
     if nothing:
-        return Recorded(call.url, asked, answered, body, lengths, outcome.error, clean=short)
+        body, lengths = (
+            (outcome.body, outcome.lengths) if joined else _response(redactor, outcome, content_type)
+        )
+        return Recorded(call.url, asked, answered, body, lengths, outcome.error)
+    url, asked = redactor.url(call.url), redactor.headers(asked, response=False)
+    body, lengths = _response(redactor, outcome, content_type)
     error = outcome.error
     return Recorded(
-        redactor.url(call.url),
-        redactor.headers(asked, response=False),
+        url,
+        asked,
         redactor.headers(answered, response=True),
         body,
         lengths,
         None if error is None else Failure(error.type, redactor.text(error.message)),
-        clean=False,
     )
+
+
+def together(*counted: tuple[str, ...]) -> tuple[str, ...]:
+    """Counts of replacements ("<kind>:<count>" by name), added up."""
+    if not all(counted):
+        return next(filter(None, counted), ())
+    sums: dict[str, int] = {}
+    for kind, _, count in (one.partition(":") for some in counted for one in some):
+        sums[kind] = sums.get(kind, 0) + int(count)
+    return tuple(f"{kind}:{sums[kind]}" for kind in sorted(sums))
 
 
 def _new(body: bytes, origin: Base | None) -> bytes:
