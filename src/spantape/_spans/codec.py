@@ -22,6 +22,7 @@ from spantape.errors import MissingBase, NotReplayable, TapeDamaged
 COMPRESS_FROM = 16 * 1024
 """Payloads from this length on travel as zstd bytes; shorter ones as text, which collectors compress better together."""
 
+_PIECE_BYTES = 1 << 20
 _ENCODINGS = ("", "delta", "zstd", "delta+zstd")
 _local = threading.local()
 
@@ -36,20 +37,37 @@ def compress(data: bytes) -> bytes:
 
 
 def decompress(data: bytes, size_bytes: int) -> bytes:
-    """The content of a zstd frame, at most `size_bytes` long.
+    """The content of a zstd frame, at most `size_bytes` long: what is longer is refused before it is unfolded.
 
     Raises:
         TapeDamaged: not a zstd frame, damaged, or longer than stated.
     """
     try:
-        plain: bytes = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompress(
-            data, max_output_size=size_bytes + 1
-        )
-    except zstandard.ZstdError as error:
+        stated = zstandard.frame_content_size(data)
+        if stated > size_bytes:
+            raise _too_long(size_bytes)
+        decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+        plain = decompressor.decompress(data) if stated >= 0 else _unfold(decompressor, data, size_bytes)
+    except (zstandard.ZstdError, MemoryError) as error:
         raise TapeDamaged(f"got bytes that are not the zstd frame they should be ({error})") from error
     if len(plain) > size_bytes:
-        raise TapeDamaged(f"got more than the stated {size_bytes} bytes from a zstd frame")
+        raise _too_long(size_bytes)
     return plain
+
+
+def _unfold(decompressor: zstandard.ZstdDecompressor, data: bytes, size_bytes: int) -> bytes:
+    """The content of a frame that does not state its size, or a little more than `size_bytes` of it."""
+    parts: list[bytes] = []
+    held = 0
+    with decompressor.stream_reader(data) as reader:
+        while held <= size_bytes and (part := reader.read(_PIECE_BYTES)):
+            parts.append(part)
+            held += len(part)
+    return b"".join(parts)
+
+
+def _too_long(size_bytes: int) -> TapeDamaged:
+    return TapeDamaged(f"got more than the stated {size_bytes} bytes from a zstd frame")
 
 
 def pack(data: bytes) -> tuple[str | bytes, str]:
@@ -199,7 +217,7 @@ def read_response(attributes: Mapping[str, Any]) -> Response | None:
         attributes.get(names.RESPONSE_SIZE, 0),
     )
     check_digest(body, attributes.get(names.RESPONSE_DIGEST), "response.body")
-    chunks, times = read_chunks(attributes.get(names.RESPONSE_CHUNKS, ""))
+    chunks, times = read_chunks(attributes.get(names.RESPONSE_CHUNKS, ""), len(body))
     return Response(status, read_headers(attributes.get(names.RESPONSE_HEADERS, ())), body, chunks, times)
 
 
@@ -273,8 +291,9 @@ def read_headers(lines: str | Sequence[str]) -> Headers:
 
 # --- chunks ------------------------------------------------------------------------------------------------------
 
-_CHUNK = re.compile(r"(\d+)(?:\+(\d+))?(?:x(\d+))?")
-_MAX_CHUNKS = 50_000_000
+_CHUNK = re.compile(r"([0-9]{1,18})(?:\+([0-9]{1,18}))?(?:x([0-9]{1,18}))?")
+_EMPTY_CHUNKS = 1 << 20
+"""How many chunks without a byte a response may have: redaction and content-encodings leave some."""
 
 
 def write_chunks(lengths: Sequence[int], times_ns: Sequence[int] = ()) -> str:
@@ -305,29 +324,44 @@ def _run_lengths(entries: list[str]) -> list[str]:
     return runs
 
 
-def read_chunks(text: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def read_chunks(text: str, size_bytes: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The lengths and times (nanoseconds, to the microsecond) that `write_chunks` was given.
 
+    `size_bytes` is the length of the body that the chunks make up; it bounds how many there may be.
+
     Raises:
-        TapeDamaged: the text is not of that form.
+        TapeDamaged: the text is not of that form, or the lengths do not sum to `size_bytes`.
     """
     lengths: list[int] = []
     times: list[int] = []
-    now = 0
+    now, left = 0, size_bytes
     for entry in text.split(",") if text else ():
-        match = _CHUNK.fullmatch(entry)
-        if match is None:
-            raise TapeDamaged(
-                f"got chunk entry {entry[:40]!r}, expected length+microseconds", field="response.chunks"
-            )
-        count = int(match[3] or 1)
-        if len(lengths) + count > _MAX_CHUNKS:
-            raise TapeDamaged(f"got more than {_MAX_CHUNKS} chunks", field="response.chunks")
-        lengths.extend([int(match[1])] * count)
-        if match[2] is not None:
-            step = int(match[2])
+        length, step, count = _read_chunk(entry)
+        left -= length * count
+        if left < 0 or len(lengths) + count > size_bytes + _EMPTY_CHUNKS:
+            raise _misfit(size_bytes)
+        lengths.extend([length] * count)
+        if step is not None:
             times.extend((now + step * (index + 1)) * 1000 for index in range(count))
             now += step * count
     if times and len(times) != len(lengths):
         raise TapeDamaged("got chunk times for some chunks only", field="response.chunks")
+    if left and lengths:
+        raise _misfit(size_bytes)
     return tuple(lengths), tuple(times)
+
+
+def _read_chunk(entry: str) -> tuple[int, int | None, int]:
+    match = _CHUNK.fullmatch(entry)
+    if match is None:
+        raise TapeDamaged(
+            f"got chunk entry {entry[:40]!r}, expected length+microseconds", field="response.chunks"
+        )
+    length, step, count = match.groups()
+    return int(length), None if step is None else int(step), int(count or 1)
+
+
+def _misfit(size_bytes: int) -> TapeDamaged:
+    return TapeDamaged(
+        f"got chunks that do not make up the body of {size_bytes} bytes", field="response.chunks"
+    )

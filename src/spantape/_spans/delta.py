@@ -10,11 +10,12 @@ from __future__ import annotations
 def find_delta(base: bytes, body: bytes) -> tuple[int, int]:
     """The lengths (prefix, suffix) that `body` shares with `base`.
 
-    `body == base[:prefix] + middle + base[len(base) - suffix:]`; prefix and suffix do not overlap in either.
+    `body == base[:prefix] + middle + base[len(base) - suffix:]`; prefix and suffix do not overlap in either. The
+    middle of a UTF-8 text is UTF-8: no cut stands inside a character.
     """
-    prefix = common_prefix(base, body)
+    prefix = _character_start(body, common_prefix(base, body))
     room = min(len(base), len(body)) - prefix
-    return prefix, common_suffix(base, body, room)
+    return prefix, len(body) - _character_end(body, len(body) - common_suffix(base, body, room))
 
 
 def apply_delta(base: bytes, prefix: int, suffix: int, middle: bytes) -> bytes:
@@ -28,6 +29,23 @@ def apply_delta(base: bytes, prefix: int, suffix: int, middle: bytes) -> bytes:
             f"got prefix {prefix} and suffix {suffix}, expected both within a base of {len(base)} bytes"
         )
     return base[:prefix] + middle + base[len(base) - suffix :]
+
+
+def _character_start(text: bytes, at: int) -> int:
+    """`at`, or the start of the UTF-8 character that it stands in."""
+    if at < len(text) and text[at] & 0xC0 == 0x80:
+        for start in range(at - 1, max(at - 4, -1), -1):
+            if text[start] & 0xC0 != 0x80:
+                return start
+    return at
+
+
+def _character_end(text: bytes, at: int) -> int:
+    """`at`, or the end of the UTF-8 character that it stands in."""
+    for end in range(at, min(at + 4, len(text))):
+        if text[end] & 0xC0 != 0x80:
+            return end
+    return len(text) if len(text) - at < 4 else at
 
 
 def common_prefix(left: bytes, right: bytes) -> int:

@@ -127,8 +127,9 @@ def _exchange(line: Mapping[str, Any]) -> Exchange:
         raise TypeError(f"got status {status!r:.40}, expected an integer or null")
     response = None
     if status is not None:
-        chunks, times = read_chunks(_typed(line, "chunks", str, ""))
-        response = Response(status, _headers(line, "response"), _body(line, "response"), chunks, times)
+        body = _body(line, "response")
+        chunks, times = read_chunks(_typed(line, "chunks", str, ""), len(body))
+        response = Response(status, _headers(line, "response"), body, chunks, times)
     end = _typed(line, "end", str, "complete")
     if end not in _ENDS:
         raise ValueError(f"got end {end!r:.40}, expected one of {', '.join(_ENDS)}")

@@ -130,7 +130,7 @@ def _clean(given: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
 
 def _clean_response(clean: dict[str, Any], given: Mapping[str, Any], redactor: Redactor) -> None:
     body = _body(given, "response")
-    lengths, times = read_chunks(given.get("chunks") or "")
+    lengths, times = read_chunks(given.get("chunks") or "", len(body))
     content_type = dict(_headers(given, "response")).get("content-type", "")
     body, shifted = redactor.stream(body, lengths or (len(body),), content_type)
     _put_body(clean, "response", body)
