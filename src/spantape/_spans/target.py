@@ -7,13 +7,14 @@ its own that neither samples nor limits. A call that crosses a seam becomes a sp
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanContext, Tracer
+from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Tracer
 
+from spantape._spans.beside import Outer
 from spantape._spans.redaction import Redactor
 from spantape._spans.runs import Run, RunBook
 from spantape.errors import UsageError
@@ -73,7 +74,7 @@ class Target:
         self._span_key = otel_context.create_key("spantape-span")
         self._run_key = otel_context.create_key("spantape-run")
 
-    def current_run(self, context: Context, *, inside_model_span: bool = False) -> Run | None:
+    def current_run(self, context: Context, outer: Outer | None = None) -> Run | None:
         """The run that `context` is in: the session's, an agent's, or that of the trace around it.
 
         None where there is no root, also where the only span around is the one that another instrumentation
@@ -85,7 +86,7 @@ class Target:
         if isinstance(run, Run):
             return run
         span = trace.get_current_span(context)
-        if inside_model_span and getattr(span, "parent", None) is None:
+        if outer is not None and _stands_alone(span, outer):
             return None
         parent = span.get_span_context()
         return self.book.run(format(parent.trace_id, "032x")) if parent.is_valid else None
@@ -110,27 +111,14 @@ def _no_redactor() -> None:
     return None
 
 
-def outer_model_span(context: Context) -> bool:
-    """Whether another instrumentation has opened a span for this very model call.
+def _stands_alone(span: Span, outer: Outer) -> bool:
+    """Whether `span` is around the call as far as can be told, and nothing around it.
 
-    Told by the attributes that such spans start with: the conventions', old and new, OpenLLMetry's and
-    OpenInference's. Agent, tool and workflow spans are not calls.
+    A span that does not record, where another is known to be there but unseen, is a no-op that hides that one.
     """
-    span = trace.get_current_span(context)
-    attributes: Any = getattr(span, "attributes", None)
-    if not attributes:
-        return False
-    operation = attributes.get("gen_ai.operation.name")
-    if operation is not None:
-        return operation in MODEL_OPERATIONS and "spantape.kind" not in attributes
-    if attributes.get("openinference.span.kind") in ("LLM", "EMBEDDING"):
-        return True
-    return "llm.request.type" in attributes or "gen_ai.system" in attributes
-
-
-MODEL_OPERATIONS = frozenset(
-    {"chat", "generate_content", "text_completion", "embeddings", "fetch_response", "retrieval"}
-)
+    if outer == "unseen":
+        return isinstance(span, NonRecordingSpan)
+    return getattr(span, "parent", None) is None
 
 
 def link_to(span_context: object) -> list[trace.Link]:

@@ -1,0 +1,103 @@
+"""Whether another instrumentation has opened a span for this very model call: ours then counts nothing again.
+
+Most make their span the current one, and start it with attributes that tell. Some do not (OpenLLMetry's for
+anthropic and for openai responses, which opens its span after the call), and the no-op spans that anthropic's SDK
+makes where no global provider is set hide the one around them: those are told by their wrappers on the stack.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+from opentelemetry import trace
+from opentelemetry.context import Context
+
+Outer = Literal["current", "unseen"]
+"""Where the other span is: the current one, or one that cannot be seen from here."""
+
+MODEL_OPERATIONS: Final = frozenset(
+    {"chat", "generate_content", "text_completion", "embeddings", "fetch_response", "retrieval"}
+)
+
+_PROVIDERS: Final = (
+    "openai",
+    "openai_v2",
+    "anthropic",
+    "alephalpha",
+    "bedrock",
+    "cohere",
+    "google_genai",
+    "google_generativeai",
+    "groq",
+    "litellm",
+    "mistralai",
+    "ollama",
+    "portkey",
+    "replicate",
+    "sagemaker",
+    "together",
+    "vertexai",
+    "voyageai",
+    "watsonx",
+    "writer",
+)
+_PACKAGES: Final = frozenset(
+    f"{family}.instrumentation.{provider}"
+    for family in ("opentelemetry", "openinference")
+    for provider in (*_PROVIDERS, *(f"genai.{name}" for name in _PROVIDERS))
+)
+"""Instrumentations of model SDKs; those of agent frameworks wrap more than one call."""
+
+_loaded: list[int] = [
+    0,
+    0,
+]  # the number of loaded modules when last looked at, and of these instrumentations then
+
+
+def outer_model_span(context: Context) -> Outer | None:
+    """Where the span is that another instrumentation opened for this call; None where there is none."""
+    if _is_model_span(trace.get_current_span(context)):
+        return "current"
+    return "unseen" if _instrumentation_loaded() and _wrapped() else None
+
+
+def _is_model_span(span: trace.Span) -> bool:
+    """Told by the attributes that such spans start with: the conventions', old and new, OpenLLMetry's and
+    OpenInference's. Agent, tool and workflow spans are not calls.
+    """
+    attributes: Any = getattr(span, "attributes", None)
+    if not attributes:
+        return False
+    operation = attributes.get("gen_ai.operation.name")
+    if operation is not None:
+        return operation in MODEL_OPERATIONS and "spantape.kind" not in attributes
+    if attributes.get("openinference.span.kind") in ("LLM", "EMBEDDING"):
+        return True
+    return "llm.request.type" in attributes or "gen_ai.system" in attributes
+
+
+def _instrumentation_loaded() -> bool:
+    modules = sys.modules
+    if len(modules) != _loaded[0]:
+        _loaded[:] = len(modules), sum(map(modules.__contains__, _PACKAGES))
+    return _loaded[1] > 0
+
+
+def _wrapped() -> bool:
+    """Whether the call came through a wrapper of such an instrumentation."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to the caller's frame
+    while frame is not None:
+        if _is_instrumentation(frame.f_globals.get("__name__") or ""):
+            return True
+        frame = frame.f_back  # type: ignore[assignment]  # None at the end
+    return False
+
+
+@lru_cache(maxsize=4096)
+def _is_instrumentation(module: str) -> bool:
+    if "instrumentation" not in module:
+        return False
+    parts = module.split(".")
+    return ".".join(parts[:3]) in _PACKAGES or ".".join(parts[:4]) in _PACKAGES
