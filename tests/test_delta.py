@@ -22,8 +22,8 @@ def middle_of(base, body):
 @given(st.one_of(few, st.binary(max_size=40)), st.one_of(few, st.binary(max_size=40)))
 def test_what_is_found_is_applied_back(base, body):
     prefix, suffix = find_delta(base, body)
-    assert 0 <= prefix
-    assert 0 <= suffix
+    assert prefix >= 0
+    assert suffix >= 0
     assert prefix + suffix <= min(len(base), len(body))
     assert apply_delta(base, prefix, suffix, body[prefix : len(body) - suffix]) == body
 
