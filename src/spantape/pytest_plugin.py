@@ -36,15 +36,15 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import pytest
 
+from spantape._pytest.modes import MODES, check_mode
 from spantape._pytest.outcome import adopt_misses, only_miss, shorten
-from spantape._pytest.settings import MODES, check_mode, read_mark, resolve
-from spantape._pytest.totals import Totals
 from spantape.errors import Miss, UsageError
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from spantape._pytest.block import Ledger, TestTape  # noqa: F401 - named in the keys below
+    from spantape._pytest.totals import Totals
     from spantape._session import Session
 
 _TAPE: Final = pytest.StashKey["TestTape"]()
@@ -148,6 +148,7 @@ def _opened(request: pytest.FixtureRequest) -> Session:
     if known is not None and known.session is not None:
         return cast("Session", known.session)
     from spantape._pytest.block import Ledger, TestTape
+    from spantape._pytest.settings import read_mark, resolve
 
     fixture = request.getfixturevalue
     config, folder, hosts = fixture("tape_config"), fixture("tape_dir"), fixture("tape_allowed_hosts")
@@ -206,7 +207,7 @@ class _Reporting:
     """The hooks that come between others', and the sums over all workers."""
 
     def __init__(self) -> None:
-        self._totals = Totals()
+        self._totals: Totals | None = None
 
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         """Shorten a miss's traceback: after unittest's plugin has put it there, before it is written out."""
@@ -219,10 +220,14 @@ class _Reporting:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Add up what the test's tape did, here or in a worker."""
-        if (record := getattr(report, "spantape", None)) is not None:
-            self._totals.add(record)
+        if (record := getattr(report, "spantape", None)) is None:
+            return
+        from spantape._pytest.totals import Totals
+
+        self._totals = self._totals or Totals()
+        self._totals.add(record)
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
         """One line, and what drifted, where any test had a tape."""
-        for line in self._totals.lines():
+        for line in self._totals.lines() if self._totals else ():
             terminalreporter.write_line(line)

@@ -7,7 +7,9 @@ or interrupted leaves the tape as it was, and none where there was none.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -20,7 +22,7 @@ from spantape._pytest.settings import Settings
 from spantape._pytest.totals import Record
 from spantape._session import Mode, ReplaySession, Session
 from spantape._spans import names
-from spantape.errors import Miss, SpantapeError
+from spantape.errors import Miss, SpantapeError, UsageError
 from spantape.player.drift import drift_report
 from spantape.player.rules import MatchRules
 from spantape.tape.model import Tape
@@ -122,8 +124,8 @@ class TestTape:
     def _enter(self, mode: str) -> Session:
         given = dict(self._settings.use)
         given.setdefault("name", self._item.nodeid)
-        if isinstance(given.get("match"), dict):
-            given["match"] = MatchRules(**given["match"])
+        if given.get("match") is not None:
+            given["match"] = _rules(given["match"])
         path = self._fresh() if mode == "record" else self._path
         self._block = use(path, cast(Mode, mode), **given)
         if mode == "replay":
@@ -179,12 +181,11 @@ class TestTape:
         """Take note of a phase's report, and add to a failed one the misses that it does not show."""
         if report.when == "call":
             self._passed = report.passed or hasattr(report, "wasxfail")
-        if error is not None and not self._passed:
-            self._error = error
-        if not report.failed:
-            return
+        self._error = self._error or error
         if isinstance(error, Miss):
             self._said.add(id(error))
+        if not report.failed:
+            return
         report.sections += [("tape: a miss before this", str(miss)) for miss in self._unsaid()]
         other = self._ledger.recorded.get(self._path)
         if isinstance(error, Miss) and other not in (None, self._item.nodeid):
@@ -202,7 +203,7 @@ class TestTape:
         if self.session is None:
             return
         try:
-            self._leave(None if self._passed else self._error or _not_passed())
+            self._leave(self._error or (None if self._passed else _not_passed()))
             for miss in self._unsaid():
                 raise miss
         finally:
@@ -245,6 +246,15 @@ class TestTape:
         run = getattr(session, "_recording", None)
         own = None if run is None else run.trace_id
         return sum(step.kind == "exchange" and step.span.trace_id == own for step in tape.steps)
+
+
+def _rules(given: Any) -> MatchRules:
+    if isinstance(given, MatchRules):
+        return given
+    known = [field.name for field in dataclasses.fields(MatchRules) if field.init]
+    if isinstance(given, Mapping) and set(given) <= set(known):
+        return MatchRules(**given)
+    raise UsageError(f"got match={given!r}, expected a MatchRules, or a dict of {', '.join(known)}")
 
 
 def _ends_of_bodies(tape: Tape) -> dict[str, int]:

@@ -31,6 +31,7 @@ def safe(name: str) -> str:
     parameters = name.partition("[")[2]
     if (
         plain == name
+        and name
         and len(name) <= _LONGEST
         and parameters == parameters.lower()
         and not name.startswith(".")

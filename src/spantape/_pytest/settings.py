@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import pytest
 
+from spantape._pytest.modes import check_mode
 from spantape._pytest.naming import SUFFIX, default_path, given_path
 from spantape.errors import UsageError
 
-MODES: Final = ("auto", "record", "replay", "rerecord", "extend")
 USE_SETTINGS: Final = (
     "allow_unused",
     "match",
@@ -106,16 +106,6 @@ def checked(given: Any, where: str) -> dict[str, Any]:
     if mode is not None:
         check_mode(mode, f"{where}: got mode={mode!r}")
     return dict(given)
-
-
-def check_mode(mode: Any, got: str) -> None:
-    """Nothing, for a mode that there is; `got` begins the message otherwise.
-
-    Raises:
-        UsageError: there is no such mode.
-    """
-    if mode not in MODES:
-        raise _usage(f"{got}, expected one of {', '.join(MODES)}")
 
 
 def resolve(
