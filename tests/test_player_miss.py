@@ -40,7 +40,7 @@ def test_the_whole_message():
         "  nearest recorded: step 1, POST /v1/chat/completions (not used yet)\n"
         '    messages[2].content: recorded "and now?" got "and then?"\n'
         "    temperature: recorded 0.2 got 0.7\n"
-        '  next: record again with mode="rerecord" (pytest: --tape-mode=rerecord), or let it differ: '
+        '  next: record again with mode="record" (pytest: --tape-mode=record), or let it differ: '
         "MatchRules(ignore=('body.messages[2].content', 'body.temperature'))"
     )
 

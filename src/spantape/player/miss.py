@@ -20,7 +20,7 @@ _SHOWN: Final = 12  # differences that are listed
 _COUNTED: Final = 1000  # differences that are counted
 _RULES: Final = 3  # ignore rules that are proposed together
 _LOOKED_INTO: Final = 32  # recorded calls whose arguments are compared
-_AGAIN: Final = 'record again with mode="rerecord" (pytest: --tape-mode=rerecord)'
+_AGAIN: Final = 'record again with mode="record" (pytest: --tape-mode=record)'
 
 Used = Mapping[int, str]
 """What became of each position: "answered", "skipped" or "covered"; the others are unused."""

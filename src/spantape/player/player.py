@@ -226,7 +226,9 @@ class Player:
         lines += [f"  {step_line(step)}" for step in unused[:_LISTED]]
         if len(unused) > _LISTED:
             lines.append(f"  … and {len(unused) - _LISTED} more")
-        lines.append('  next: pass allow_unused=True if that is right, or record again with mode="rerecord"')
+        lines.append(
+            '  next: pass allow_unused=True if that is right, or record again with mode="record" (pytest: --tape-mode=record)'
+        )
         return "\n".join(lines)
 
     def _response_size(self, position: int) -> int:
