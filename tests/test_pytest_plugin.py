@@ -379,6 +379,61 @@ def test_a_miss_in_a_fixture_is_an_error_and_every_finalizer_runs(project):
     assert "INTERNALERROR" not in lines(missed)
 
 
+def test_a_miss_of_a_block_that_a_fixture_opened_itself_breaks_nothing_either(project):
+    project.write(
+        """
+        ended = []
+
+        @pytest.fixture
+        def resource():
+            yield
+            ended.append("resource")
+
+        @pytest.fixture
+        def conversation(resource):
+            with spantape.use("own.tape"):
+                yield
+                ask(QUESTION)
+
+        def test_it(conversation):
+            pass
+
+        def test_after():
+            assert ended == ["resource"]
+        """
+    )
+    project.live().assert_outcomes(passed=2)
+    missed = project.run(QUESTION="changed")
+    missed.assert_outcomes(passed=2, errors=1)
+    assert 'messages[0].content: recorded "hi" got "changed"' in lines(missed)
+    assert "INTERNALERROR" not in lines(missed)
+
+
+def test_workers_carry_a_blocked_connection_and_a_missing_tape(project):
+    project.write(
+        """
+        pytestmark = pytest.mark.tape
+
+        def test_blocked():
+            if QUESTION == "changed":
+                socket.create_connection(("192.0.2.1", 443), 1)
+        """
+    )
+    project.run().assert_outcomes(passed=1)
+    project.write(
+        """
+        @pytest.mark.tape
+        def test_missing():
+            ask()
+        """,
+        "test_other.py",
+    )
+    run = project.run("-n2", "--tape-mode=replay", processes=True, QUESTION="changed")
+    run.assert_outcomes(failed=1, errors=1)
+    assert "tapes: 1 replayed, 1 missing, 0 misses; network calls 0, 1 blocked" in run.outlines
+    assert "network blocked: connect to 192.0.2.1:443 in test 'test_it.py::test_blocked'" in lines(run)
+
+
 def test_a_swallowed_miss_fails_the_test(project):
     project.write(
         """
