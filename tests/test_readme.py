@@ -70,7 +70,7 @@ def tell():
             with redirect_stdout(io.StringIO()) as out:
                 exec(compile(text, "README.md", "exec"), namespace)
             told.append((text, out.getvalue(), out.getvalue() if shown is None else shown))
-    print(json.dumps(told))
+    sys.stdout.write(json.dumps(told))
 
 
 def commands(text):

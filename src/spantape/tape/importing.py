@@ -119,13 +119,16 @@ def _clean(given: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     _put_body(clean, "request", redactor.body(_body(given, "request")))
     if isinstance(given.get("url"), str):
         clean["url"] = redactor.url(given["url"])
+    _clean_headers(clean, given, redactor, "request")
     _clean_response(clean, given, redactor)
-    for side in _SIDES:
-        if given.get(f"{side}_headers"):
-            kept = redactor.headers(_headers(given, side), response=side == "response")
-            clean[f"{side}_headers"] = dict(kept)
+    _clean_headers(clean, given, redactor, "response")
     rest = {key: _clean_value(value, redactor) for key, value in given.items() if key not in _KNOWN}
     return {**clean, **rest}
+
+
+def _clean_headers(clean: dict[str, Any], given: Mapping[str, Any], redactor: Redactor, side: str) -> None:
+    if given.get(f"{side}_headers"):
+        clean[f"{side}_headers"] = dict(redactor.headers(_headers(given, side), response=side == "response"))
 
 
 def _clean_response(clean: dict[str, Any], given: Mapping[str, Any], redactor: Redactor) -> None:
