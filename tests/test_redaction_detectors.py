@@ -78,6 +78,7 @@ MISSES = [
     '{"obfuscation":"aK3nV9xQ2","p":"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOP0123"}',
     "@property\n@app.route('/x')\n@scope/package@1.2.3",
     "git@github.com:org/repo.git",
+    "dependencies are carried via@agent.tool, set@area.setter",
     "user@host, logo@2x.png, x@w.transpose(0, 1), x@np.linalg.norm(y)",
     "lodash@4.17.21 image@sha256:abcdef",
     "sk-learn-style-estimators-and-transformers",

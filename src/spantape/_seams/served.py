@@ -10,6 +10,7 @@ from spantape.tape.model import ExchangeStep
 
 _DONE_EVENTS = (
     b"data: [DONE]",
+    b"data:[DONE]",
     b"event: message_stop",
     b'"type":"response.completed"',
     b'"type": "response.completed"',

@@ -40,19 +40,26 @@ class Call:
         """The path without the query."""
         return self.target.partition("?")[0]
 
+    @property
+    def place(self) -> str:
+        """Host and port, as far as the port says something: local servers are told by it."""
+        if self.port in (None, 80, 443):
+            return self.host
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
     def settle(self) -> None:
         """Find the dialect, and how often the client has sent this before."""
-        self.dialect = recognise(self.method, self.host, self.path, self.body or b"")
+        self.dialect = recognise(self.method, self.place, self.path, self.body or b"")
         count = header(self.headers, "x-stainless-retry-count") or ""
         self.resent = int(count) if count.isdigit() else 0
 
     def provider(self) -> str:
         """The `gen_ai.provider.name` of the API that this call speaks."""
-        return provider_name(self.host, self.path, self.headers, self.dialect)
+        return provider_name(self.place, self.path, self.headers, self.dialect)
 
     def is_model_call(self) -> bool:
         """Whether this goes to a model's API: a wire format that is known, or a provider's host."""
-        return self.dialect is not None or known_host(self.host)
+        return self.dialect is not None or known_host(self.place)
 
 
 @dataclass(slots=True)

@@ -74,8 +74,9 @@ def _key_body(token: bytes) -> bool:
 
 _NO_TLD = frozenset(
     b"png jpg jpeg gif svg webp bmp ico css js mjs ts tsx jsx json html htm xml yaml yml toml py pyc rb rs go java cpp "
-    b"txt md pdf csv zip gz tar".split()
-)
+    b"txt md pdf csv zip gz tar "
+    b"agent cache event field flow fn func get getter hook jit mark patch put route setter step task tool wraps".split()
+)  # files, and what decorators are called (`@agent.tool` behind a word that a web page ran into it)
 _LONG_TLD = frozenset(
     b"academy business capital careers clothing company computer consulting cooking digital directory education "
     b"engineering enterprises equipment example expert finance foundation gallery graphics guitars hamburg healthcare "
