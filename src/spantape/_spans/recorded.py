@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from spantape._model import Failure, Headers
 from spantape._spans.kept import kept
+from spantape._spans.redaction import widened
 from spantape._spans.streamed import is_stream
 
 if TYPE_CHECKING:
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
 _LONG = 8 * 1024
 _FREE_HEADERS = frozenset({"location", "link", "content-disposition"})
-"""Response headers that are kept and whose value is anything: the others are ids, counts, times and names."""
-
-_AROUND = 512
-"""How much of what a body shares with its base is looked at again, so that no secret straddles the cut: hints are far
-shorter, and where one is found, whole JSON strings are searched."""
+"""Response headers that are kept and whose value is anything: the others are ids, counts, times and names, at most
+an id that the program sent."""
 
 
 @dataclass(slots=True)
@@ -60,7 +58,12 @@ def redacted(redactor: Redactor, call: Call, outcome: Outcome) -> Recorded:
     look = [text.encode("utf-8", "surrogatepass") for text in texts]
     if joined:
         look.append(outcome.body)
-    nothing = "@" not in call.url and "?" not in call.url and redactor.is_clean(b"\n".join(look))
+    nothing = (
+        "@" not in call.url
+        and "?" not in call.url
+        and redactor.is_clean(b"\n".join(look))
+        and not _echoes(redactor, answered)
+    )
     if nothing:
         body, lengths = (
             (outcome.body, outcome.lengths) if joined else _response(redactor, outcome, content_type)
@@ -89,11 +92,18 @@ def together(*counted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{kind}:{sums[kind]}" for kind in sorted(sums))
 
 
+def _echoes(redactor: Redactor, answered: Headers) -> bool:
+    """Whether a response header may say again what the program sent: an address, or a key that is known."""
+    text = "\n".join([value for _, value in answered])
+    return "@" in text or bool(redactor.literals_in(text.encode("utf-8", "surrogatepass")))
+
+
 def _new(body: bytes, origin: Base | None) -> bytes:
+    """What a search of `body` would look at: what is new since its base, widened to whole strings."""
     if origin is None:
         return body
-    start, stop = origin.prefix - _AROUND, len(body) - origin.suffix + _AROUND
-    return body[start if start > 0 else 0 : stop]
+    start, stop = widened(body, origin.prefix, len(body) - origin.suffix)
+    return body[start:stop]
 
 
 def _response(redactor: Redactor, outcome: Outcome, content_type: str) -> tuple[bytes, tuple[int, ...]]:

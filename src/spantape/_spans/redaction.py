@@ -42,6 +42,7 @@ __all__ = [
     "Redactor",
     "apply_edits",
     "shift_chunks",
+    "widened",
 ]
 
 _DEFAULT_GATE: Final = Gate(DEFAULT_DETECTORS)
@@ -147,10 +148,10 @@ class Redactor:
         return self._edits(data, start, len(data) if stop is None else stop, is_text=False)
 
     def _edits(self, data: bytes, start: int, stop: int, *, is_text: bool) -> list[Edit]:
-        low, high = (start, stop) if stop - start == len(data) else _widened(data, start, stop)
+        low, high = (start, stop) if stop - start == len(data) else widened(data, start, stop)
         part = data if low == 0 and high == len(data) else data[low:high]
         if len(part) >= WORTH_KNOWING and not self.literals_in(part):
-            first, last = _widened(part, *self._gate.news(part))
+            first, last = widened(part, *self._gate.news(part))
             part = part if first == 0 and last == len(part) else part[first:last]
             low += first
         has_placeholders = self.observe(part)
@@ -206,7 +207,11 @@ class Redactor:
     def headers(self, headers: Headers, *, response: bool) -> Headers:
         """Those of `headers` (names in lower case) that are recorded, with the secrets in their values replaced."""
         kept = kept_of(headers, response=response)
-        if kept in _clean_headers and self._default and not self._known_in("\n".join([value for _, value in kept])):
+        if (
+            kept in _clean_headers
+            and self._default
+            and not self._known_in("\n".join([value for _, value in kept]))
+        ):
             return kept
         values = [self.url(value) if name == "location" else value for name, value in kept]
         # searched at once: a search costs the same for one as for all
@@ -336,7 +341,7 @@ def _body_edits(redactor: Redactor, body: bytes, _content_type: str) -> list[Edi
 # --- which part of a body ----------------------------------------------------------------------------------------
 
 
-def _widened(data: bytes, start: int, stop: int) -> tuple[int, int]:
+def widened(data: bytes, start: int, stop: int) -> tuple[int, int]:
     """`start:stop` grown to ends outside of JSON strings, with the name of the member whose value it begins in."""
     if start > 0:
         at, start = start, _quote_before(data, start)

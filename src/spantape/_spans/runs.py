@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from spantape._dialects._base import Asked
 from spantape._spans.body import Base, Body
 from spantape._spans.delta import find_delta
-from spantape._spans.redaction import Edit, Redactor
+from spantape._spans.redaction import Edit, Redactor, widened
 
 BODIES_PER_RUN = 8
 BODIES_BYTES = 24 * 1024 * 1024
@@ -51,23 +51,29 @@ class Run:
             return [body for body in reversed(self._bodies) if body.path == path]
 
     def remember(self, body: Body) -> int:
-        """Keep `body` as a base for those to come; returns the change in bytes held."""
-        if len(body.raw) > LARGEST_BASE:
+        """Keep `body` as a base for those to come; returns the change in bytes held.
+
+        A body that is sent again takes the place that it has.
+        """
+        size = _size(body)
+        if size > LARGEST_BASE:
             return 0
-        grown = len(body.raw)
         with self._lock:
-            held = sum(len(known.raw) for known in self._bodies)
-            while self._bodies and (len(self._bodies) >= BODIES_PER_RUN or held > LARGEST_BASE):
-                freed = len(self._bodies.popleft().raw)
-                held -= freed
-                grown -= freed
+            before = held = sum(map(_size, self._bodies))
+            for known in self._bodies:
+                if known.raw is body.raw:
+                    self._bodies.remove(known)
+                    held -= _size(known)
+                    break
+            while self._bodies and (len(self._bodies) >= BODIES_PER_RUN or held + size > LARGEST_BASE):
+                held -= _size(self._bodies.popleft())
             self._bodies.append(body)
-        return grown
+        return held + size - before
 
     def forget_bodies(self) -> int:
         """Drop all remembered bodies; returns the bytes they held."""
         with self._lock:
-            held = sum(len(body.raw) for body in self._bodies)
+            held = sum(map(_size, self._bodies))
             self._bodies.clear()
         return held
 
@@ -103,10 +109,15 @@ class Run:
             return ()
         if origin is None:
             return () if clean else self.redactor.edits(raw)
-        new = () if clean else self.redactor.edits(raw, origin.prefix, len(raw) - origin.suffix)
+        start, stop = origin.prefix, len(raw) - origin.suffix
+        new = () if clean else self.redactor.edits(raw, start, stop)
         if not origin.body.edits:
             return new
-        return _merge(_carried(origin, len(raw)), new)
+        return _merge(_carried(origin, len(raw)), new, widened(raw, start, stop))
+
+
+def _size(body: Body) -> int:
+    return len(body.raw) if body.data is body.raw else len(body.raw) + len(body.data)
 
 
 def _chained(body: Body, base: Base) -> tuple[Body, Base | None]:
@@ -158,10 +169,14 @@ def _carried(origin: Base, length: int) -> list[Edit]:
     return head + moved
 
 
-def _merge(carried: Sequence[Edit], new: Sequence[Edit]) -> list[Edit]:
-    """Both, in order; where two overlap, the new one, which saw more of the text."""
+def _merge(carried: Sequence[Edit], new: Sequence[Edit], searched: tuple[int, int]) -> list[Edit]:
+    """Both, in order; within what was searched only the new ones, which saw more of the text."""
+    low, high = searched
     kept = [
-        old for old in carried if not any(old.start < edit.stop and edit.start < old.stop for edit in new)
+        old
+        for old in carried
+        if not (low <= old.start and old.stop <= high)
+        and not any(old.start < edit.stop and edit.start < old.stop for edit in new)
     ]
     return sorted([*kept, *new], key=lambda edit: edit.start)
 
@@ -237,24 +252,41 @@ class RunBook:
         return None
 
     def remember(self, run: Run, body: Body, *, rootless_span: object | None = None) -> None:
-        """Keep `body` as a base in its run, and as the head of a rootless run where `rootless_span` is given."""
-        grown = run.remember(body)
+        """Keep `body` as a base in its run, and as the head of a rootless run where `rootless_span` is given.
+
+        What nobody could find again is not kept, nor are the largest bodies.
+        """
+        if _size(body) > LARGEST_BASE:
+            return
         with self._lock:
-            self._held += grown
-            if rootless_span is not None and body.history_end:
-                self._rootless[run.id] = (run, body, rootless_span)
-                self._rootless.move_to_end(run.id)
-                if len(self._rootless) > ROOTLESS_RUNS:
-                    _, (old, _, _) = self._rootless.popitem(last=False)
-                    self._held -= old.forget_bodies()
+            if not (self._is_kept(run) if rootless_span is None else body.history_end):
+                return
+            if rootless_span is not None:
+                self._lead(run, body, rootless_span)
+            self._held += run.remember(body)
             if self._held > BODIES_BYTES:
                 self._shed(run)
 
+    def _is_kept(self, run: Run) -> bool:
+        """Whether the book has `run`, which it takes back in where it fell out; another may have its id by now."""
+        known = self._runs.get(run.id)
+        if known is None:
+            self._keep(run)
+        return known is None or known is run
+
+    def _lead(self, run: Run, body: Body, span: object) -> None:
+        self._rootless[run.id] = (run, body, span)
+        self._rootless.move_to_end(run.id)
+        if len(self._rootless) > ROOTLESS_RUNS:
+            _, (old, _, _) = self._rootless.popitem(last=False)
+            self._held -= old.forget_bodies()
+
     def _shed(self, keep: Run) -> None:
-        heads = [head[0] for head in self._rootless.values()]
+        heads = [run for run, _, _ in self._rootless.values()]
         for run in (*self._runs.values(), *heads):
             if self._held <= BODIES_BYTES:
                 return
             if run is not keep:
                 self._held -= run.forget_bodies()
-                self._rootless.pop(run.id, None)
+                if run in heads:
+                    self._rootless.pop(run.id, None)
