@@ -26,6 +26,7 @@ from spantape.player.drift import drift
 from spantape.player.player import Player, Receipt
 from spantape.player.rules import MatchRules
 from spantape.tape.read import read_tape
+from spantape.tape.steps import require_payloads
 
 if TYPE_CHECKING:
     from spantape._spans.body import Body
@@ -155,6 +156,7 @@ class ReplaySession(Session):
     ) -> None:
         super().__init__(path, mode)
         self.tape = read_tape(path)
+        require_payloads(self.tape.steps)
         self.player = Player(self.tape, rules, allow_unused=allow_unused, retries=retries)
         self._run = Run("", Redactor() if redact else None)
         self._pauses = pauses

@@ -194,3 +194,12 @@ def texts(items: Iterable[Any], pick: Callable[[Any], Any]) -> list[str]:
     """The non-empty strings that `pick` finds in the objects among `items`."""
     found = (pick(item) for item in items if isinstance(item, dict))
     return [text for text in found if isinstance(text, str) and text]
+
+
+def end_of_last(body: bytes, items: list[Raw] | None) -> int:
+    """The offset in `body` just behind the last of `items`, which were read from it; 0 where there is none."""
+    if not items:
+        return 0
+    last = memoryview(items[-1])
+    start = body.rfind(last)
+    return start + last.nbytes if start >= 0 else 0

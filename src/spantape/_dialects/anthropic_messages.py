@@ -75,6 +75,7 @@ def ask(body: bytes, path: str) -> Asked:
         stream=request.stream is True,
         attributes=attributes,
         message_count=len(messages),
+        history_end=_json.end_of_last(body, messages),
         render=functools.partial(_render, messages),
         system=functools.partial(_system, request.system) if request.system else None,
         tools=functools.partial(_definitions, request.tools) if request.tools else None,

@@ -92,6 +92,7 @@ def ask(body: bytes, path: str) -> Asked:
         stream=request.stream is True,
         attributes=attributes,
         message_count=len(messages),
+        history_end=_json.end_of_last(body, messages),
         render=functools.partial(_render, messages),
         tools=functools.partial(_openai.tool_definitions, request.tools, request.functions)
         if request.tools or request.functions

@@ -144,6 +144,7 @@ def _asked(body: bytes, path: str, operation: str | None) -> Asked:
         stream=request.stream is True,
         attributes=attributes,
         message_count=len(items),
+        history_end=0 if isinstance(request.input, str) else _json.end_of_last(body, request.input),
         render=functools.partial(_render, items),
         system=functools.partial(_system, request.instructions) if request.instructions else None,
         tools=functools.partial(_openai.tool_definitions, request.tools) if request.tools else None,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from functools import lru_cache
+from types import FrameType
 from typing import Any, Final, Literal
 
 from opentelemetry import trace
@@ -64,8 +65,9 @@ def outer_model_span(context: Context) -> Outer | None:
 
 
 def _is_model_span(span: trace.Span) -> bool:
-    """Told by the attributes that such spans start with: the conventions', old and new, OpenLLMetry's and
-    OpenInference's. Agent, tool and workflow spans are not calls.
+    """Told by the attributes that such spans start with; agent, tool and workflow spans are not calls.
+
+    They are the conventions', old and new, OpenLLMetry's and OpenInference's.
     """
     attributes: Any = getattr(span, "attributes", None)
     if not attributes:
@@ -87,11 +89,11 @@ def _instrumentation_loaded() -> bool:
 
 def _wrapped() -> bool:
     """Whether the call came through a wrapper of such an instrumentation."""
-    frame = sys._getframe(1)  # noqa: SLF001 - the documented way to the caller's frame
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to the caller's frame
     while frame is not None:
         if _is_instrumentation(frame.f_globals.get("__name__") or ""):
             return True
-        frame = frame.f_back  # type: ignore[assignment]  # None at the end
+        frame = frame.f_back
     return False
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import zstandard
@@ -168,6 +168,16 @@ def check_digest(body: bytes, expected: object, field: str) -> None:
         raise TapeDamaged(f"got sha256 {got}, recorded {expected}", field=field)
 
 
+def refuse_cut(attributes: Mapping[str, Any], needed: Collection[str]) -> None:
+    """Raise where a limit of the SDK cut one of the `needed` attributes: what is left of it may mean something else.
+
+    Raises:
+        NotReplayable: it did.
+    """
+    if lost := [name for name in attributes.get(names.CUT, ()) if name in needed]:
+        raise NotReplayable(f"{lost[0]} is lost: {why_missing(attributes)}")
+
+
 def why_missing(attributes: Mapping[str, Any]) -> str:
     """The reason why a span holds no payload, with the setting that would have kept it."""
     if attributes.get(names.CONTENT) == "none":
@@ -176,7 +186,10 @@ def why_missing(attributes: Mapping[str, Any]) -> str:
             "unset it to record payloads"
         )
     if cut := attributes.get(names.CUT):
-        return f"the SDK's limits dropped {', '.join(cut)}; raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT"
+        return (
+            f"the span limits of the SDK cut or dropped {', '.join(cut)}; raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and "
+            "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
+        )
     return "it was dropped on its way here"
 
 
@@ -204,6 +217,7 @@ def read_response(attributes: Mapping[str, Any]) -> Response | None:
         NotReplayable: there was a response, but its body is not in the attributes.
         TapeDamaged: the body does not decode, or does not have its digest.
     """
+    refuse_cut(attributes, names.RESPONSE_PARTS)
     status = attributes.get(names.HTTP_STATUS)
     if status is None:
         return None

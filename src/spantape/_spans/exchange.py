@@ -16,14 +16,13 @@ from spantape._spans import codec, names
 from spantape._spans.beside import outer_model_span
 from spantape._spans.body import Base, Body, seal
 from spantape._spans.kept import kept
+from spantape._spans.limits import settle
 from spantape._spans.recorded import Recorded, is_clean_request, redacted, together
 from spantape._spans.target import Target, link_to
 
 if TYPE_CHECKING:
     from spantape._dialects._base import Answered, Asked
     from spantape._spans.call import Call, Outcome
-
-_PAYLOAD = (names.REQUEST_BODY, names.RESPONSE_BODY)
 
 
 class ExchangeSpan:
@@ -36,6 +35,7 @@ class ExchangeSpan:
     __slots__ = (
         "_asked",
         "_base",
+        "_begun",
         "_body",
         "_call",
         "_nested",
@@ -102,6 +102,7 @@ class ExchangeSpan:
             names.SERVER_ADDRESS: call.host,
             names.STEP: self._run.next_step(),
         }
+        self._begun = attributes
         if call.port is not None:
             attributes[names.SERVER_PORT] = call.port
         if operation is not None:
@@ -129,12 +130,14 @@ class ExchangeSpan:
                 self._read_request(sent)
             attributes = self._describe(outcome)
             span.set_attributes(attributes)
-            self._check_limits(attributes)
+            lost = settle(span, self._begun, attributes)
         finally:
             span.end()
-        self._remember()
+        if names.REQUEST_PARTS.isdisjoint(lost) and span.get_span_context().trace_flags.sampled:
+            self._remember()
 
     def _remember(self) -> None:
+        """Keep the body for those that grow from it: it stands whole on a span that is exported."""
         if self._body is None or self._target.content == "none":
             return
         seal(self._body)
@@ -252,49 +255,6 @@ class ExchangeSpan:
             codec.write_body(attributes, self._body, self._base)
         if response is not None:
             codec.write_response(attributes, response)
-
-    # --- limits --------------------------------------------------------------------------------------------------
-
-    def _check_limits(self, wanted: Mapping[str, Any]) -> None:
-        """See whether the SDK kept what it was given; text that it cut is given again as bytes, which it keeps."""
-        kept: Mapping[str, Any] | None = getattr(self.span, "attributes", None)
-        if kept is None:
-            return
-        cut = [name for name in _PAYLOAD if name in wanted and not _same(kept.get(name), wanted[name])]
-        if not cut and not getattr(self.span, "dropped_attributes", 0):
-            return
-        if cut:
-            self.span.set_attributes(_as_bytes(wanted, cut))
-            kept = getattr(self.span, "attributes", {})
-            cut = [name for name in cut if not isinstance(kept.get(name), bytes)]
-        lost = cut or [name for name in wanted if name not in kept]
-        if not lost:
-            return
-        self.span.set_attribute(names.CUT, lost)
-        _guard.once(
-            "limits",
-            "the span limits of this TracerProvider cut or dropped %s; such spans cannot be replayed. "
-            "Raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT.",
-            ", ".join(lost),
-        )
-
-
-def _same(kept: object, wanted: object) -> bool:
-    if type(kept) is not type(wanted):
-        return False
-    return len(kept) == len(wanted)  # type: ignore[arg-type]  # both are str or both are bytes here
-
-
-def _as_bytes(wanted: Mapping[str, Any], cut: list[str]) -> dict[str, Any]:
-    encodings = {names.REQUEST_BODY: names.REQUEST_ENCODING, names.RESPONSE_BODY: names.RESPONSE_ENCODING}
-    again: dict[str, Any] = {}
-    for name in cut:
-        if isinstance(value := wanted[name], str):
-            again[encodings[name]] = "+".join(
-                part for part in (wanted.get(encodings[name], ""), "zstd") if part
-            )
-            again[name] = codec.compress(value.encode())
-    return again
 
 
 def _span_name(operation: str | None, model: str | None, method: str) -> str:

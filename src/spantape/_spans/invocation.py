@@ -11,6 +11,7 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spantape._model import End, Failure, Json
 from spantape._spans import names
+from spantape._spans.limits import settle
 from spantape._spans.runs import Run
 from spantape._spans.target import Target
 
@@ -49,7 +50,7 @@ class Operation:
 class InvocationSpan:
     """The span of one call in one target; `finish` ends it, and is called once."""
 
-    __slots__ = ("_before", "_run", "_target", "context", "span")
+    __slots__ = ("_before", "_begun", "_run", "_target", "context", "span")
 
     def __init__(self, target: Target, operation: Operation, arguments: Json, *, replayed: bool) -> None:
         self._target = target
@@ -69,6 +70,8 @@ class InvocationSpan:
         if begun:
             target.book.adopt(run, format(self.span.get_span_context().trace_id, "032x"))
         self.span.set_attribute(names.RUN_ID, run.id)
+        attributes[names.RUN_ID] = run.id
+        self._begun = attributes
         self.context = target.within(here, self.span, run)
         if self.span.is_recording():
             self._begin(operation, arguments, replayed=replayed)
@@ -89,6 +92,7 @@ class InvocationSpan:
             if operation.kind == "tool":
                 attributes[names.TOOL_ARGUMENTS] = text
         self.span.set_attributes(attributes)
+        self._begun.update(attributes)
 
     def _clean(self, text: str) -> str:
         return text if self._run.redactor is None else self._run.redactor.text(text)
@@ -104,9 +108,24 @@ class InvocationSpan:
         lossy: str | None,
     ) -> None:
         """End the span with what the call gave back, or with its exception."""
-        if not self.span.is_recording():
+        try:
+            if self.span.is_recording():
+                attributes = self._describe(kind, result, result_type, failure, end=end, lossy=lossy)
+                self.span.set_attributes(attributes)
+                settle(self.span, self._begun, self._begun | attributes)
+        finally:
             self.span.end()
-            return
+
+    def _describe(
+        self,
+        kind: str,
+        result: Json,
+        result_type: str,
+        failure: Failure | None,
+        *,
+        end: End,
+        lossy: str | None,
+    ) -> dict[str, Any]:
         attributes: dict[str, Any] = {}
         if failure is not None:
             attributes[names.ERROR_TYPE] = failure.type
@@ -124,8 +143,7 @@ class InvocationSpan:
         redactor = self._run.redactor
         if redactor is not None and (replaced := redactor.since(self._before)):
             attributes[names.REDACTED] = replaced
-        self.span.set_attributes(attributes)
-        self.span.end()
+        return attributes
 
 
 def encode(value: Json) -> str:

@@ -49,7 +49,9 @@ REDACTED: Final = "spantape.redacted"  # string[]: "<kind>:<count>" of what was 
 CUT: Final = "spantape.cut"  # string[]: attributes that a limit of the SDK cut or dropped
 CONTENT: Final = "spantape.content"  # "none": recorded without messages and payload, so not replayable
 
-REQUEST_HEADERS: Final = "spantape.request.headers"  # lines "name: value", those that are kept; str or string[]
+REQUEST_HEADERS: Final = (
+    "spantape.request.headers"  # lines "name: value", those that are kept; str or string[]
+)
 REQUEST_BODY: Final = "spantape.request.body"  # str (UTF-8 text) or bytes, coded as *_ENCODING says
 REQUEST_ENCODING: Final = "spantape.request.body.encoding"  # absent: as it is; "delta", "zstd", "delta+zstd"
 REQUEST_DIGEST: Final = "spantape.request.body.sha256"  # hex of the whole, decoded body
@@ -70,5 +72,71 @@ RESULT: Final = "spantape.result"  # JSON text: what it gave back
 RESULT_TYPE: Final = "spantape.result.type"  # str: "value" | "generator" | "async_generator"
 RESULT_LOSSY: Final = "spantape.result.lossy"  # str: why the result does not round-trip; absent where it does
 CALLABLE: Final = "spantape.callable"  # str: "module:qualified.name" of the decorated function
+
+TEXTS: Final = frozenset(
+    {
+        URL_FULL,
+        ERROR_MESSAGE,
+        DIALECT,
+        REQUEST_HEADERS,
+        REQUEST_DIGEST,
+        BASE_DIGEST,
+        RESPONSE_HEADERS,
+        RESPONSE_DIGEST,
+        RESPONSE_CHUNKS,
+        ARGUMENTS,
+        RESULT,
+        RESULT_LOSSY,
+        CALLABLE,
+    }
+)
+"""Text that is bytes (UTF-8) on spans of an SDK whose limits would cut it: bytes are never cut."""
+
+REQUEST_PARTS: Final = frozenset(
+    {
+        HTTP_METHOD,
+        URL_FULL,
+        REQUEST_HEADERS,
+        REQUEST_BODY,
+        REQUEST_ENCODING,
+        REQUEST_DIGEST,
+        REQUEST_SIZE,
+        BASE_DIGEST,
+        BASE_PREFIX,
+        BASE_SUFFIX,
+    }
+)
+RESPONSE_PARTS: Final = frozenset(
+    {
+        HTTP_STATUS,
+        RESPONSE_HEADERS,
+        RESPONSE_BODY,
+        RESPONSE_ENCODING,
+        RESPONSE_DIGEST,
+        RESPONSE_SIZE,
+        RESPONSE_CHUNKS,
+        END,
+        ERROR_TYPE,
+        ERROR_MESSAGE,
+    }
+)
+REPLAY: Final = frozenset(
+    {
+        *TEXTS,
+        *REQUEST_PARTS,
+        *RESPONSE_PARTS,
+        FORMAT,
+        KIND,
+        RUN_ID,
+        RUN_NAME,
+        STEP,
+        REPLAYED,
+        CONTENT,
+        RESULT_TYPE,
+        AGENT_NAME,
+        TOOL_NAME,
+    }
+)
+"""What a replay needs of a span, where it is there at all."""
 
 SCOPE: Final = "spantape"  # instrumentation scope of every span that we start

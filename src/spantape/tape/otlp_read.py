@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from spantape._spans import names
 from spantape.errors import TapeDamaged
 from spantape.tape.model import Span, Value
 
@@ -156,7 +157,7 @@ def _span(span: _Span, scope: str, resource: Mapping[str, Value]) -> Span:
         name=span.name or "",
         started_ns=_integer(span.startTimeUnixNano, "startTimeUnixNano"),
         ended_ns=_integer(span.endTimeUnixNano, "endTimeUnixNano"),
-        attributes=_attributes(span.attributes),
+        attributes=_texts(_attributes(span.attributes)),
         kind=_enum(span.kind, _KINDS, "SPAN_KIND_"),
         status_code=_enum(status.code, _CODES, "STATUS_CODE_"),
         status_message=status.message or "",
@@ -189,6 +190,17 @@ def _link(link: _Link) -> dict[str, Value]:
 
 def _attributes(pairs: Sequence[_KeyValue] | None) -> dict[str, Value]:
     return {pair.key: _value(pair.value) for pair in pairs or ()}
+
+
+def _texts(attributes: dict[str, Value]) -> dict[str, Value]:
+    """`attributes` with text that travelled as bytes, past an SDK's limits, as the text that it is."""
+    for name, value in attributes.items():
+        if type(value) is bytes and name in names.TEXTS:
+            try:
+                attributes[name] = value.decode("utf-8", "surrogatepass")
+            except UnicodeDecodeError as error:
+                raise TapeDamaged(f"got {name} in bytes that are not UTF-8 ({error})") from error
+    return attributes
 
 
 def _value(value: _Any | None) -> Value:

@@ -16,7 +16,7 @@ import zstandard
 
 from spantape._model import End, Json, Response
 from spantape._spans import names
-from spantape._spans.codec import read_error, read_headers, read_response, why_missing
+from spantape._spans.codec import read_error, read_headers, read_response, refuse_cut, why_missing
 from spantape.errors import NotReplayable, TapeDamaged, TapeError
 from spantape.tape.bodies import BASE_SPAN, Bodies
 from spantape.tape.fingerprint import parse_json
@@ -235,6 +235,7 @@ class _Reader:
     def _request_body(self, index: int, span: Span) -> Callable[[], bytes]:
         def load() -> bytes:
             with placed(self.path, index, "request.body"):
+                refuse_cut(span.attributes, names.REQUEST_PARTS)
                 _refuse_lacking(span.attributes)
                 _refuse_bomb(span.attributes, names.REQUEST_BODY, names.REQUEST_ENCODING, names.REQUEST_SIZE)
                 return self.bodies.body(span.attributes)
@@ -263,6 +264,7 @@ class _Reader:
         def load() -> Json:
             text = span.attributes.get(field)
             with placed(self.path, index, field):
+                refuse_cut(span.attributes, (field, names.ERROR_TYPE, names.ERROR_MESSAGE))
                 if text is not None:
                     return _parsed(cast("str", text))
                 if needed and _was_cut(span):
@@ -270,6 +272,21 @@ class _Reader:
             return None
 
         return once(load)
+
+
+def require_payloads(steps: Iterable[Step]) -> None:
+    """Raise at the first step that says of itself that it cannot be replayed.
+
+    Raises:
+        NotReplayable: it was recorded without content, or a limit of the SDK cut it.
+    """
+    for step in steps:
+        if step.kind != "agent" and not {names.CUT, names.CONTENT}.isdisjoint(step.span.attributes):
+            _ = (
+                (step.request_body(), step.response)
+                if step.kind == "exchange"
+                else (step.arguments, step.result)
+            )
 
 
 def _parsed(text: str) -> Json:
