@@ -1,5 +1,7 @@
 """What holds for every command: help, version, exit codes, errors, streams."""
 
+import json
+import os
 import subprocess
 import sys
 
@@ -8,7 +10,7 @@ import pytest
 
 from cli_tapes import make_runner, record_guide
 from spantape import __version__, cli
-from spantape.cli._say import command_name, plain
+from spantape.cli._say import command_name, plain, put_json
 from spantape.errors import Miss
 
 
@@ -132,3 +134,18 @@ def test_the_printed_name_can_be_typed(monkeypatch, tmp_path):
     assert command_name() == "spantape"
     monkeypatch.setattr(sys, "argv", ["/somewhere/spantape/__main__.py"])
     assert command_name().endswith(" -m spantape")
+
+
+def test_a_terminal_without_unicode_gets_numbers_and_json_stays_utf_8(tmp_path):
+    tape = record_guide(tmp_path / "a.tape", answer="21 °C 🌞")
+    for arguments in (["show", tape], ["show", tape, "--step", "2"], ["show", tape, "--step", "2", "--json"]):
+        command = [sys.executable, "-m", "spantape", *map(str, arguments)]
+        environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run(command, capture_output=True, env=environment, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+    assert "21 °C 🌞" in json.loads(done.stdout.decode())["response"]["body"]
+
+
+def test_json_of_what_json_can_hardly_say(capsys):
+    put_json({"a": 1 << 90, "b": "\ud800"})
+    assert json.loads(capsys.readouterr().out) == {"a": 1 << 90, "b": "\ud800"}

@@ -323,6 +323,12 @@ def test_opentelemetry_instrument_in_between_changes_nothing(project):
     assert project.asked() == ["x"]
 
 
+def test_a_directory_is_no_place_for_a_tape(project):
+    ran = project.run("-o", ".", "--", PY, "-c", "print('started')")
+    assert (ran.code, ran.out) == (1, "")
+    assert "is a directory, expected a tape" in ran.err
+
+
 def test_a_program_that_is_not_there_is_wrong_usage(project):
     ran = project.run("-o", "a.tape", "--", "no-such-program")
     assert ran.code == 2

@@ -22,7 +22,8 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 VARYING = (
     (re.compile(r"\b[0-9a-f]{32,64}\b"), "<digest>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:<port>"),
-    (re.compile(r" +\d+\.\d$", re.MULTILINE), " <ms>"),
+    (re.compile(r" +[\d,]+\.\d$", re.MULTILINE), " <ms>"),
+    (re.compile(r"(?<=\S) {2,}"), "  "),  # a table is as wide as its times
     (re.compile(r"\d+\.\d+ ?s\b"), "<seconds>"),
     (re.compile(r"sha256 <digest> of \d+ bytes"), "sha256 <digest> of <n> bytes"),
     (re.compile(r"version \d[\w.]*"), "version <version>"),

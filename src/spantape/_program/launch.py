@@ -70,9 +70,11 @@ def launch(
 
     Raises:
         UsageError: there is no such program.
-        TapeError: the tape to replay cannot be read.
+        TapeError: the tape cannot be read, or none can be written there.
     """
     path = Path(tape).absolute()
+    if path.is_dir():
+        raise TapeError("is a directory, expected a tape", path=path)
     if mode == "auto":
         mode = "replay" if recorded(path) else "record"
     before = read_tape(path) if mode in ("replay", "rerecord") else None

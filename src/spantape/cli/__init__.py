@@ -5,6 +5,7 @@ Data goes to stdout and words to stderr. A command exits with 0 for yes, 1 for n
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
@@ -59,6 +60,9 @@ for _command in (
 
 def main() -> None:
     """Run the command that the process was started with, and exit."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without our arrows gets their numbers
     sys.exit(run(sys.argv[1:]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -27,9 +28,15 @@ def put(text: str) -> None:
 
 
 def put_json(value: Any) -> None:
-    """Data for programs, on stdout: indented JSON in UTF-8."""
-    data = msgspec.json.format(msgspec.json.encode(value), indent=2)
-    click.echo(data.decode())
+    """Data for programs, on stdout: indented JSON in UTF-8, whatever the terminal's encoding."""
+    click.echo(_json(value) + b"\n", nl=False)
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2)
+    except (OverflowError, UnicodeEncodeError):  # huge integers and lone surrogates: a tape may hold them
+        return json.dumps(value, indent=2).encode()
 
 
 def plain(text: str) -> str:
