@@ -13,11 +13,12 @@ from opentelemetry.trace import TracerProvider
 from spantape import _guard, _state
 from spantape._imports import uncollected
 from spantape._spans import names
-from spantape._spans.target import Content, Target, content_mode
+from spantape._spans.target import Content, Events, Target, content_mode, emits_events
 from spantape._version import __version__
 from spantape.errors import UsageError
 
 _CONTENT_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_EVENT_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT"
 
 
 class Instrumentation:
@@ -58,7 +59,7 @@ def instrument(
             return Instrumentation(_state.STATE.target)
         provider = tracer_provider or _global_provider()
         tracer = provider.get_tracer(names.SCOPE, __version__)
-        target = Target(tracer, content=_content(), redact=redact, everything=everything)
+        target = Target(tracer, content=_content(), redact=redact, everything=everything, events=_events())
         _state.hold_seams()
         _state.STATE.target = target
         return Instrumentation(target)
@@ -77,6 +78,10 @@ def _content() -> Content:
     except UsageError as error:
         _guard.logger.warning("%s; going on as with NO_CONTENT", error)
         return "none"
+
+
+def _events() -> Events:
+    return emits_events(os.environ.get(_CONTENT_VARIABLE), os.environ.get(_EVENT_VARIABLE))
 
 
 # --- a provider where the program has none -----------------------------------------------------------------------

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +14,7 @@ from spantape._model import Response
 from spantape._spans import codec, names
 from spantape._spans.beside import outer_model_span
 from spantape._spans.body import Base, Body, seal
+from spantape._spans.events import emit
 from spantape._spans.kept import kept
 from spantape._spans.limits import settle
 from spantape._spans.recorded import Recorded, is_clean_request, redacted, together
@@ -33,6 +33,7 @@ class ExchangeSpan:
     """
 
     __slots__ = (
+        "_answer",
         "_asked",
         "_base",
         "_begun",
@@ -57,10 +58,14 @@ class ExchangeSpan:
         self._rootless = run is None
         links = []
         if run is None:
-            found = target.book.continued(call.target, call.body or b"", resent=call.resent > 0)
+            raw = call.body or b""
+            found = target.book.continued(
+                call.target, raw, resent=call.resent > 0
+            ) or target.answers.followed(raw)
             run = found.run if found else target.book.begin()
             links = link_to(found.link) if found else []
         self._run = run
+        self._answer: Answered | None = None
         self._body: Body | None = None
         self._base: Base | None = None
         self._asked: Asked | None = None
@@ -131,6 +136,11 @@ class ExchangeSpan:
             attributes = self._describe(outcome)
             span.set_attributes(attributes)
             lost = settle(span, self._begun, attributes)
+            if self._target.events != "no" and not self._nested and self._asked is not None:
+                full = self._target.events == "full"
+                _guard.guarded(
+                    emit, span, {**self._begun, **attributes}, self._asked, self._answer, full=full
+                )
         finally:
             span.end()
         if names.REQUEST_PARTS.isdisjoint(lost) and span.get_span_context().trace_flags.sampled:
@@ -138,11 +148,13 @@ class ExchangeSpan:
 
     def _remember(self) -> None:
         """Keep the body for those that grow from it: it stands whole on a span that is exported."""
-        if self._body is None or self._target.content == "none":
-            return
-        seal(self._body)
         context = self.span.get_span_context() if self._rootless else None
-        self._target.book.remember(self._run, self._body, rootless_span=context)
+        if self._body is not None:
+            seal(self._body)
+            self._target.book.remember(self._run, self._body, rootless_span=context)
+        answer_id = self._answer.attributes.get(names.RESPONSE_ID) if self._answer is not None else None
+        if context is not None and isinstance(answer_id, str):
+            self._target.answers.remember(answer_id, self._run, context)
 
     def _describe(self, outcome: Outcome) -> dict[str, Any]:
         redactor = self._run.redactor
@@ -227,6 +239,7 @@ class ExchangeSpan:
             attributes[names.HTTP_STATUS] = response.status
             if call.dialect is not None and asked is not None:
                 answered = call.dialect.answer(response.body, response.status, content_type, asked)
+                self._answer = answered
                 error = error or (answered.error[0] if answered.error else None)
                 if not self._nested:
                     self._answered(attributes, answered, asked)

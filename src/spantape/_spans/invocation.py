@@ -89,7 +89,7 @@ class InvocationSpan:
             attributes[names.CONTENT] = "none"
         else:
             attributes[names.ARGUMENTS] = text = self._clean(encode(arguments))
-            if operation.kind == "tool":
+            if operation.kind == "tool" and self._target.content != "event":
                 attributes[names.TOOL_ARGUMENTS] = text
         self.span.set_attributes(attributes)
         self._begun.update(attributes)
@@ -136,7 +136,7 @@ class InvocationSpan:
         if self._target.content != "none" and (failure is None or result_type != "value"):
             attributes[names.RESULT] = self._clean(encode(result))
             attributes[names.RESULT_TYPE] = result_type
-            if kind == "tool":
+            if kind == "tool" and self._target.content != "event":
                 attributes[names.TOOL_RESULT] = attributes[names.RESULT]
         if lossy is not None:
             attributes[names.RESULT_LOSSY] = lossy

@@ -15,6 +15,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, Tracer
 
 from spantape._spans.beside import Outer
+from spantape._spans.chains import Answers
 from spantape._spans.redaction import Redactor
 from spantape._spans.runs import Run, RunBook
 from spantape.errors import UsageError
@@ -22,6 +23,9 @@ from spantape.errors import UsageError
 Content = Literal["new", "all", "event", "none"]
 """What of a call goes on its span: the payload and the messages that are new ("new") or all of them ("all"), the
 payload alone ("event": messages belong on events), or neither ("none")."""
+
+Events = Literal["no", "bare", "full"]
+"""Whether each inference is emitted as an event, and if so, without or with its messages."""
 
 _CONTENT_MODES: dict[str, Content] = {
     "": "new",
@@ -49,13 +53,26 @@ def content_mode(value: str | None) -> Content:
     return mode
 
 
+def emits_events(content: str | None, asked_for: str | None) -> Events:
+    """Whether inferences are emitted as events, and with their content.
+
+    `content` is the value of `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, `asked_for` that of
+    `OTEL_INSTRUMENTATION_GENAI_EMIT_EVENT`, which decides alone where it is true or false.
+    """
+    wanted = (asked_for or "").strip().lower()
+    on_events = (content or "").strip().lower() in ("event_only", "span_and_event")
+    if wanted == "false" or not (on_events or wanted == "true"):
+        return "no"
+    return "full" if on_events else "bare"
+
+
 @dataclass(slots=True, eq=False)
 class Target:
     """One place where spans go.
 
     `ambient` targets live in the program's own OpenTelemetry context: their spans have the current span as parent
     and are current while the call runs. Others keep to themselves, under `root`. `everything` records calls to
-    any host, not only to models.
+    any host, not only to models. `events` says whether each inference is an event too.
     """
 
     tracer: Tracer
@@ -63,9 +80,11 @@ class Target:
     redact: bool = True
     ambient: bool = True
     everything: bool = False
+    events: Events = "no"
     fixed_run: Run | None = None
     root: Span | None = None
     book: RunBook = field(init=False)
+    answers: Answers = field(init=False, default_factory=Answers)
     _span_key: str = field(init=False)
     _run_key: str = field(init=False)
 
