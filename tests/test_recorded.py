@@ -101,7 +101,7 @@ def hidden(parts):
     st.one_of(st.none(), sentences),
     st.integers(1, 4),
 )
-def test_the_look_at_everything_at_once_misses_nothing(
+def test_the_look_at_everything_at_once_misses_nothing(  # noqa: PLR0917 - a parameter for each text that is searched
     url, asked, answered, said, content_type, error, pieces
 ):
     body = json.dumps({"content": said}).encode()

@@ -11,7 +11,7 @@ import secrets
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import Context
 from opentelemetry.sdk.resources import Resource
@@ -51,6 +51,7 @@ class _ToTape(SpanProcessor):
     def __init__(self, writer: TapeWriter) -> None:
         self._writer = writer
         self.failures: list[Exception] = []
+        self.written = 0
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Nothing is known yet."""
@@ -59,17 +60,33 @@ class _ToTape(SpanProcessor):
         """Put the span on disk."""
         try:
             self._writer.add(span)
+            self.written += 1
         except Exception as error:  # noqa: BLE001 - the call goes on; the block that records says it at its end
             self.failures.append(error)
             _guard.report(self._writer.add, error)
 
 
 class Recording:
-    """One tape in the making; `target` takes the spans, `close` seals it."""
+    """One tape in the making; `target` takes the spans, `close` seals it.
 
-    def __init__(self, path: Path, *, name: str, redact: bool, extends: Tape | None = None) -> None:
+    It goes on with the tape that it `extends`, and numbers secrets with `redactor` where a replay has one already.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        name: str,
+        redact: bool,
+        extends: Tape | None = None,
+        redactor: Redactor | None = None,
+    ) -> None:
         self._path = path
-        run = Run(extends.run_id if extends else secrets.token_hex(16), Redactor() if redact else None)
+        run = Run(
+            extends.run_id if extends else secrets.token_hex(16),
+            (redactor or Redactor()) if redact else None,
+            first_step=len(extends.steps) if extends else 0,
+        )
         self._writer = TapeWriter(path, name=name, run_id=run.id, resource=environment(), extends=extends)
         self._processor = _ToTape(self._writer)
         provider = TracerProvider(
@@ -81,7 +98,7 @@ class Recording:
         provider._disabled = False  # noqa: SLF001 - OTEL_SDK_DISABLED is about the program's telemetry, not its tapes
         provider.add_span_processor(self._processor)
         tracer = provider.get_tracer(names.SCOPE, __version__)
-        attributes = {
+        attributes: dict[str, Any] = {
             names.KIND: "run",
             names.RUN_ID: run.id,
             names.RUN_NAME: name,
@@ -101,6 +118,15 @@ class Recording:
     def trace_id(self) -> str:
         """The trace that the recorded spans are in, as lowercase hex."""
         return format(self._root.get_span_context().trace_id, "032x")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no span was recorded, the run's own aside."""
+        return not (self._processor.written or self._processor.failures)
+
+    def drop(self) -> None:
+        """Write nothing; a tape that was at the path before stays as it is."""
+        self._writer.abort()
 
     def note(self, event: str) -> None:
         """Put an event of that name, with the time, on the run's own span."""

@@ -18,12 +18,14 @@ from spantape._model import Json, Request
 from spantape._recording import Recording
 from spantape._seams.crossing import Crossing, abandon_all, wanted_targets
 from spantape._seams.served import Served
+from spantape._spans import names
 from spantape._spans.invocation import encode
 from spantape._spans.redaction import Redactor
 from spantape._spans.runs import Run
 from spantape.errors import Drift, Miss, TapeError
 from spantape.player.drift import drift
-from spantape.player.player import Player, Receipt
+from spantape.player.player import Player
+from spantape.player.receipt import Receipt
 from spantape.player.rules import MatchRules
 from spantape.tape.read import read_tape
 from spantape.tape.steps import require_payloads
@@ -103,7 +105,12 @@ class RecordSession(Session):
         self.targets = [self._recording.target]
 
     def _finish(self, error: BaseException | None) -> None:
-        self.tape = self._recording.close(error)
+        self.tape = _sealed(self._recording, error)
+
+
+def _sealed(recording: Recording, error: BaseException | None) -> Tape | None:
+    """The tape of `recording`. What fails in us is not raised over the program's own `error`; None then."""
+    return recording.close(error) if error is None else _guard.guarded(recording.close, error)
 
 
 class RerecordSession(RecordSession):
@@ -125,7 +132,10 @@ class RerecordSession(RecordSession):
         super()._finish(error)
         if self.tape is None:
             return
-        self.drift = drift(self._recorded.steps, self.tape.steps)
+        if error is None:
+            self.drift = drift(self._recorded.steps, self.tape.steps)
+        else:
+            self.drift = _guard.guarded(drift, self._recorded.steps, self.tape.steps)
         if self._on_drift == "replace" and error is None:
             os.replace(self._fresh, self.path)  # noqa: PTH105 - atomic on one file system, as for tapes
             return
@@ -160,8 +170,9 @@ class ReplaySession(Session):
         self.player = Player(self.tape, rules, allow_unused=allow_unused, retries=retries)
         self._run = Run("", Redactor() if redact else None)
         self._pauses = pauses
-        self._copy = Recording(record_to, name=self.tape.name, redact=redact) if record_to else None
-        if self._copy is not None:
+        self._copy: Recording | None = None
+        if record_to is not None:
+            self._copy = Recording(record_to, name=self.tape.name, redact=redact, redactor=self._run.redactor)
             self.targets = [self._copy.target]
 
     # --- calls ---
@@ -224,7 +235,16 @@ class ReplaySession(Session):
         Raises:
             Miss: the tape does not hold it.
         """
-        return self.player.tool(name, self._clean(arguments))
+        return self._observed(self.player.tool(name, self._clean(arguments)))
+
+    def _observed(self, step: ToolStep) -> ToolStep:
+        """`step`, once the numbers of the placeholders that it gives back are taken, as they were when it ran."""
+        redactor = self._run.redactor
+        if redactor is not None:
+            result = step.span.attributes.get(names.RESULT)
+            redactor.observe(result if isinstance(result, str) else "")
+            redactor.observe(step.error.message if step.error is not None else "")
+        return step
 
     def enter_agent(self, name: str, arguments: Json) -> bool:
         """Mark the recorded call of the agent as used; False where the tape has none left."""
@@ -244,7 +264,7 @@ class ReplaySession(Session):
         copy_error: TapeError | None = None
         if self._copy is not None:
             try:
-                self._copy.close(error)
+                _sealed(self._copy, error)
             except TapeError as failure:
                 copy_error = failure
         misses: list[Miss] = self.player.misses
@@ -262,7 +282,11 @@ class ExtendSession(ReplaySession):
     def __init__(self, path: Path, *, name: str, redact: bool, **settings: Any) -> None:
         super().__init__(path, redact=redact, mode="extend", record_to=None, **settings)
         self._recording = Recording(
-            path, name=self.tape.name if self.tape else name, redact=redact, extends=self.tape
+            path,
+            name=self.tape.name if self.tape else name,
+            redact=redact,
+            extends=self.tape,
+            redactor=self._run.redactor,
         )
         self.targets = []
 
@@ -279,14 +303,18 @@ class ExtendSession(ReplaySession):
 
     def answer_tool(self, name: str, arguments: Json) -> ToolStep | None:
         """The recorded call of a tool, None where the tape does not hold it: the tool is run and recorded."""
-        return self.player.find_tool(name, self._clean(arguments))
+        step = self.player.find_tool(name, self._clean(arguments))
+        return None if step is None else self._observed(step)
 
     def invocation_targets(self, *, replayed: bool) -> list[Target]:
         """Only what the tape does not have yet is recorded."""
         return [] if replayed else [self._recording.target]
 
     def _finish(self, error: BaseException | None) -> None:
-        self.tape = self._recording.close(error)
+        if self._recording.is_empty and self.tape is not None and self.tape.sealed:
+            self._recording.drop()
+        else:
+            self.tape = _sealed(self._recording, error) or self.tape
         super()._finish(error)
 
 

@@ -75,6 +75,14 @@ def leave(session: Session) -> None:
         _session.set(session.outer)
 
 
+def entered_here(sessions: list[Session]) -> Session:
+    """The one of `sessions` that was entered in this context, the innermost; the newest where none was."""
+    session = _session.get()
+    while session is not None and session not in sessions:
+        session = session.outer
+    return session if session is not None else sessions[-1]
+
+
 def hold_seams() -> None:
     """Install the seams where nobody has yet; each `hold_seams` wants its `release_seams`.
 

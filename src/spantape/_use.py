@@ -48,7 +48,8 @@ class Use:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        session = self._entered.pop()
+        session = _state.entered_here(self._entered)
+        self._entered.remove(session)
         _state.leave(session)
         try:
             session.finish(error)
@@ -98,13 +99,7 @@ def recorded(path: Path) -> bool:
 
 def _inside(function: Callable[..., Any], block: Callable[[], Use]) -> Callable[..., Any]:
     if inspect.isasyncgenfunction(function):
-
-        async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-            with block():
-                async for item in function(*args, **kwargs):
-                    yield item
-
-        return async_generator
+        return _inside_async_generator(function, block)
     if inspect.iscoroutinefunction(function):
 
         async def coroutine(*args: Any, **kwargs: Any) -> Any:
@@ -125,6 +120,27 @@ def _inside(function: Callable[..., Any], block: Callable[[], Use]) -> Callable[
             return function(*args, **kwargs)
 
     return plain
+
+
+def _inside_async_generator(function: Callable[..., Any], block: Callable[[], Use]) -> Callable[..., Any]:
+    async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        with block():
+            generator = function(*args, **kwargs)
+            resume: Callable[[], Any] = functools.partial(anext, generator)
+            while True:
+                try:
+                    item = await resume()
+                except StopAsyncIteration:
+                    return
+                try:
+                    resume = functools.partial(generator.asend, (yield item))
+                except GeneratorExit:
+                    await generator.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - thrown into the generator, so it is the generator's
+                    resume = functools.partial(generator.athrow, error)
+
+    return async_generator
 
 
 def use(

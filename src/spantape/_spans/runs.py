@@ -34,15 +34,15 @@ so often: more often where it is small. A keyframe of a long history would be th
 class Run:
     """One run in the making. Thread-safe."""
 
-    def __init__(self, run_id: str, redactor: Redactor | None) -> None:
+    def __init__(self, run_id: str, redactor: Redactor | None, *, first_step: int = 0) -> None:
         self.id = run_id
         self.redactor = redactor
-        self._steps = itertools.count()
+        self._steps = itertools.count(first_step)
         self._bodies: deque[Body] = deque()
         self._lock = threading.Lock()
 
     def next_step(self) -> int:
-        """The next step's place in the run, from 0."""
+        """The next step's place in the run, from 0 where it does not go on with another."""
         return next(self._steps)
 
     def candidates(self, path: str) -> list[Body]:
