@@ -10,7 +10,7 @@ from typing import IO
 
 import click
 
-from spantape.cli._say import say, watched, working
+from spantape.cli._say import counted, say, watched, working
 from spantape.errors import TapeError
 
 _FORMATS = click.Choice(["exchanges"])
@@ -32,7 +32,7 @@ def import_command(files: tuple[str, ...], output: str, _form: str, redact: bool
     from spantape.tape.importing import import_tape
 
     tape = import_tape(files, output, redact=redact, watch=watched("importing"))
-    say(f"{output}: {len(tape.steps)} steps, fingerprint {tape.fingerprint}")
+    say(f"{output}: {counted(len(tape.steps), 'step')}, fingerprint {tape.fingerprint}")
     return 0
 
 
@@ -59,7 +59,7 @@ def export_command(tape: str, output: str | None, _form: str, run_id: str | None
             file.write(line.encode() + b"\n")
             count += 1
     if output is not None:
-        say(f"{output}: {count} exchanges")
+        say(f"{output}: {counted(count, 'exchange')}")
     return 0
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from spantape.cli._say import command_name, say
+from spantape.cli._say import command_name, counted, say
 
 if TYPE_CHECKING:
     from spantape._program.launch import Outcome
@@ -89,7 +89,7 @@ def _tell(outcome: Outcome, tape: str) -> None:
             "can be recorded"
         )
     elif not outcome.left:
-        say(f"spantape run: {outcome.steps} steps on {tape}; next: {command_name()} show {tape}")
+        say(f"spantape run: {counted(outcome.steps, 'step')} on {tape}; next: {command_name()} show {tape}")
 
 
 def _listed(indices: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from spantape.cli._say import plain, put, put_json, working
+from spantape.cli._say import counted, plain, put, put_json, working
 
 if TYPE_CHECKING:
     from spantape.tape.model import Step, Tape
@@ -47,7 +47,7 @@ def _put_tape(tape: Tape, as_json: bool) -> None:
     if as_json:
         put_json(_tape_object(tape))
         return
-    put(f"{tape.path}: {tape.name or 'a run'}, {len(tape.steps)} steps, {_state(tape)}")
+    put(f"{tape.path}: {tape.name or 'a run'}, {counted(len(tape.steps), 'step')}, {_state(tape)}")
     put(f"fingerprint {tape.fingerprint}")
     if tape.steps:
         _put_table(tape)
