@@ -64,10 +64,13 @@ class TapeSpanExporter(SpanExporter):
         """SUCCESS when every span is on its tape, or of no run; never raises."""
         if self._closed.is_set():
             return SpanExportResult.FAILURE
+        return self._result(_guard.entered(self._take, spans))
+
+    def _take(self, spans: Sequence[ReadableSpan]) -> list[Exception]:
         with self._lock:
-            failed = _guard.guarded(self._tapes.take, spans)
+            failed = self._tapes.take(spans)
             self._sweep()
-        return self._result(failed)
+        return failed
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:  # noqa: ARG002 - the base class names it
         """True: every span is on disk when `export` returns. Runs stay open."""
@@ -78,8 +81,11 @@ class TapeSpanExporter(SpanExporter):
         if self._closed.is_set():
             return
         self._closed.set()
+        self._result(_guard.entered(self._seal_all))
+
+    def _seal_all(self) -> list[Exception]:
         with self._lock:
-            self._result(_guard.guarded(self._tapes.seal_all))
+            return self._tapes.seal_all()
 
     def _result(self, failed: list[Exception] | None) -> SpanExportResult:
         if failed:
@@ -96,8 +102,11 @@ class TapeSpanExporter(SpanExporter):
 
     def seal_idle(self) -> bool:
         """Seal the runs that have been idle for long; True while others are still open."""
+        return bool(_guard.entered(self._seal_idle))
+
+    def _seal_idle(self) -> bool:
         with self._lock:
-            self._result(_guard.guarded(self._tapes.seal_idle))
+            self._result(self._tapes.seal_idle())
             if not self._tapes.open_runs:
                 self._sweeper = None
             return self._sweeper is not None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -28,6 +29,31 @@ def guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | 
             raise
         report(function, error)
         return None
+
+
+class _Here(threading.local):
+    depth = 0
+
+
+_here = _Here()
+
+
+def entered(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | None:
+    """As `guarded`, where the program's thread comes in: `inside` is true meanwhile."""
+    _here.depth += 1
+    try:
+        return guarded(function, *args, **kwargs)
+    finally:
+        _here.depth -= 1
+
+
+def inside() -> bool:
+    """Whether this thread is at work for us already, and may hold a lock of ours or of an exporter.
+
+    The garbage collector runs anywhere, and so does what it finalizes: a stream that the program dropped is closed by
+    its generator's `finally`, in the middle of whatever we are doing.
+    """
+    return _here.depth > 0
 
 
 def report(function: Callable[..., object], error: BaseException) -> None:

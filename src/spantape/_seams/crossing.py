@@ -102,7 +102,7 @@ class Crossing:
         self.end(step.end)
 
     def _finish(self, end: End, error: BaseException | None) -> None:
-        failure = self._failure if error is None else Failure(qualified_name(error), str(error))
+        failure = self._failure if error is None else failure_of(error)
         outcome = Outcome(self._status, self._headers, self.chunks, self.times_ns, end, failure)
         try:
             outcome.settle(self.call.undoes)
@@ -119,11 +119,14 @@ def open_crossing(call: Call) -> Crossing | None:
         Miss: the call is replayed, and the tape does not hold it.
     """
     session = _state.current_session()
-    if suppressed():
-        return None
     if session is not None and session.replays:
-        return session.cross(call)
+        return None if suppressed() and not _is_model_call(call) else session.cross(call)
     return _guard.guarded(_record, call, session)
+
+
+def _is_model_call(call: Call) -> bool:
+    call.settle()
+    return call.is_model_call()
 
 
 _SUPPRESS = (
@@ -134,14 +137,20 @@ _SUPPRESS = (
 
 
 def suppressed() -> bool:
-    """Whether the program asked instrumentations to look away here, as exporters do for their own requests."""
+    """Whether the program asked instrumentations to look away here, as exporters do for their own requests.
+
+    Telemetry then stays silent. A tape still wants the calls to models: without them the run does not replay.
+    """
     context = otel_context.get_current()
     return bool(context) and any(context.get(key) for key in _SUPPRESS)
 
 
 def _record(call: Call, session: Session | None) -> Crossing | None:
     call.settle()
-    targets = wanted_targets(call, session)
+    if not suppressed():
+        targets = wanted_targets(call, session)
+    else:
+        targets = session.targets if session is not None and call.is_model_call() else []
     return Crossing(call, targets, session) if targets else None
 
 
@@ -153,6 +162,11 @@ def wanted_targets(call: Call, session: Session | None) -> list[Target]:
     if session is not None:
         targets.extend(session.targets)
     return [target for target in targets if target.everything or call.is_model_call()]
+
+
+def failure_of(error: BaseException) -> Failure:
+    """`error` as data; its message is empty where its own `__str__` fails."""
+    return Failure(qualified_name(error), _guard.guarded(str, error) or "")
 
 
 def qualified_name(error: BaseException) -> str:
@@ -171,9 +185,11 @@ def pieces(response: Response) -> Iterator[bytes]:
 
 # --- responses that nobody reads, closes or keeps ----------------------------------------------------------------
 
-_abandoned: queue.SimpleQueue[tuple[Crossing, threading.Event]] = queue.SimpleQueue()
+_Ending = tuple[Crossing | None, End, BaseException | None, threading.Event]
+_endings: queue.SimpleQueue[_Ending] = queue.SimpleQueue()
 _reaper: threading.Thread | None = None
 _REAP_WAIT_SECONDS = 0.05
+_SETTLE_WAIT_SECONDS = 5.0
 
 
 def abandon(crossing: Crossing) -> None:
@@ -184,14 +200,28 @@ def abandon(crossing: Crossing) -> None:
     """
     if crossing.ended or sys.is_finalizing():
         return
+    done = _hand_over(crossing, "abandoned", None)
+    if not _guard.inside():  # else that thread wants a lock that this one holds
+        done.wait(_REAP_WAIT_SECONDS)
+
+
+def _hand_over(crossing: Crossing | None, end: End, error: BaseException | None) -> threading.Event:
+    """Let another thread end the spans; the event says when it has."""
     done = threading.Event()
-    _abandoned.put((crossing, done))
+    _endings.put((crossing, end, error, done))
     _ensure_reaper()
-    done.wait(_REAP_WAIT_SECONDS)
+    return done
+
+
+def settle() -> None:
+    """Wait until the spans that another thread is ending have ended."""
+    if _reaper is not None and _reaper.is_alive() and not _guard.inside():
+        _hand_over(None, "abandoned", None).wait(_SETTLE_WAIT_SECONDS)
 
 
 def abandon_all(crossings: Sequence[Crossing]) -> None:
     """End the spans of calls that are still in flight when their block is left."""
+    settle()
     for crossing in crossings:
         ended(crossing, "abandoned")
 
@@ -205,10 +235,11 @@ def _ensure_reaper() -> None:
 
 def _reap() -> None:
     while True:
-        crossing, done = _abandoned.get()
-        ended(crossing, "abandoned")
+        crossing, end, error, done = _endings.get()
+        if crossing is not None:
+            ended(crossing, end, error)
         done.set()
-        del crossing, done
+        del crossing, error, done
 
 
 @contextmanager
@@ -235,5 +266,9 @@ def _attach(crossing: Crossing) -> Token[Context] | None:
 
 def ended(crossing: Crossing, end: End, error: BaseException | None = None) -> None:
     """End the crossing's spans; fails for nobody."""
-    if not sys.is_finalizing():  # nothing can be imported or written any more
-        _guard.guarded(crossing.end, end, error)
+    if crossing.ended or sys.is_finalizing():  # nothing can be imported or written any more
+        return
+    if _guard.inside():
+        _hand_over(crossing, end, error)
+    else:
+        _guard.entered(crossing.end, end, error)

@@ -91,10 +91,10 @@ class _Transport(_Proxy):
             return self._inner.handle_request(request)
         if crossing.served is not None:
             return self._answer(request, crossing.served)
-        _tap_request(request, crossing, self.made.RequestTee)
+        _guard.guarded(_tap_request, request, crossing, self.made.RequestTee)
         with around(crossing):
             response = self._inner.handle_request(request)
-        _guard.guarded(_watch, crossing, response, self.made.Tee)
+        _guard.entered(_watch, crossing, response, self.made.Tee)
         return response
 
     def close(self) -> None:
@@ -110,10 +110,10 @@ class _AsyncTransport(_Proxy):
             return await self._inner.handle_async_request(request)
         if crossing.served is not None:
             return self._answer(request, crossing.served)
-        _tap_request(request, crossing, self.made.AsyncRequestTee)
+        _guard.guarded(_tap_request, request, crossing, self.made.AsyncRequestTee)
         with around(crossing):
             response = await self._inner.handle_async_request(request)
-        _guard.guarded(_watch, crossing, response, self.made.AsyncTee)
+        _guard.entered(_watch, crossing, response, self.made.AsyncTee)
         return response
 
     async def aclose(self) -> None:
@@ -149,7 +149,7 @@ def _undoes(library: ModuleType) -> frozenset[str] | None:
 def _open(library: ModuleType, request: Any) -> Crossing | None:
     if _state.replaying():
         return open_crossing(call_of(library, request))
-    return _guard.guarded(lambda: open_crossing(call_of(library, request)))
+    return _guard.entered(lambda: open_crossing(call_of(library, request)))
 
 
 def _tap_request(request: Any, crossing: Crossing, tee: Any) -> None:
@@ -192,7 +192,7 @@ def _watch(crossing: Crossing, response: Any, tee: Any) -> None:
     if hasattr(response, "_content"):  # made in memory: nobody will read its stream
         for chunk in response.stream:
             crossing.arrived(chunk)
-        ended(crossing, "complete")
+        crossing.end("complete")
     else:
         response.stream = tee(response.stream, crossing)
 
@@ -257,7 +257,8 @@ class _Tee(_Stream):
             ended(self._crossing, "closed")
 
     def __del__(self) -> None:
-        abandon(self._crossing)
+        if (crossing := getattr(self, "_crossing", None)) is not None:  # else it was never made
+            abandon(crossing)
 
 
 class _AsyncTee(_Stream):
@@ -284,7 +285,8 @@ class _AsyncTee(_Stream):
             ended(self._crossing, "closed")
 
     def __del__(self) -> None:
-        abandon(self._crossing)
+        if (crossing := getattr(self, "_crossing", None)) is not None:  # else it was never made
+            abandon(crossing)
 
 
 class _ServedStream:

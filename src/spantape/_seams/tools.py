@@ -9,9 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import sys
-import warnings
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Mapping
 from contextvars import Token
 from typing import Any, TypeVar, overload
 
@@ -20,11 +18,21 @@ from opentelemetry.context import Context
 
 from spantape import _guard, _state
 from spantape._model import End, Failure, Json
-from spantape._seams.crossing import qualified_name, suppressed
+from spantape._seams.crossing import failure_of, suppressed
+from spantape._seams.results import (
+    check_result,
+    exception_of,
+    has_result,
+    items_annotation,
+    read_on,
+    resolve_here,
+    value_of,
+    warn_round_trip,
+)
 from spantape._spans import names
 from spantape._spans.invocation import InvocationSpan, Operation
-from spantape._values import bind_arguments, from_json, lossy, return_annotation, to_json
-from spantape.errors import NotReplayable, ReplayedError, RoundTripWarning
+from spantape._values import bind_arguments, lossy, return_annotation, to_json
+from spantape.errors import UsageError
 from spantape.tape.model import ToolStep
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -65,9 +73,16 @@ def _decorate(function: Any, kind: str, name: str | None, description: str | Non
         return lambda decorated: _decorate(decorated, kind, name, description)
     if isinstance(function, staticmethod | classmethod):
         return type(function)(_decorate(function.__func__, kind, name, description))
+    if not callable(function):
+        raise UsageError(f"got {function!r:.60} to decorate, expected a function")
     documentation = (inspect.getdoc(function) or "").strip().partition("\n")[0]
-    qualified = f"{function.__module__}:{function.__qualname__}"
-    operation = Operation(kind, name or function.__name__, description or documentation or None, qualified)
+    own = getattr(
+        function, "func", function
+    )  # partials have no name, and objects that are called that of their class
+    own = own if hasattr(own, "__qualname__") else type(own)
+    qualified = f"{own.__module__}:{own.__qualname__}"
+    operation = Operation(kind, name or own.__name__, description or documentation or None, qualified)
+    _guard.guarded(resolve_here, function)
     return functools.wraps(function)(_wrapper(function, operation))
 
 
@@ -121,17 +136,25 @@ def _generator(function: Callable[..., Any], operation: Operation) -> Callable[.
         invocation = Invocation(operation, function, args, kwargs, items="generator")
         if (answer := invocation.answer()) is not _LIVE:
             yield from invocation.replayed_items(answer)
-            return None
+            return None  # what a generator returns is not recorded
         with invocation.iterating():
             generator = function(*args, **kwargs)
+            resume: Callable[[], Any] = functools.partial(next, generator)
             while True:
                 with invocation.current():
                     try:
-                        item = next(generator)
+                        item = resume()
                     except StopIteration as stop:
+                        invocation.left_behind = stop.value
                         return stop.value
                 invocation.yielded(item)
-                yield item
+                try:
+                    resume = functools.partial(generator.send, (yield item))
+                except GeneratorExit:
+                    generator.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - thrown into the generator, so it is the generator's
+                    resume = functools.partial(generator.throw, error)
 
     return call
 
@@ -149,14 +172,21 @@ def _async_generator(function: Callable[..., Any], operation: Operation) -> Call
             return
         with invocation.iterating():
             generator = function(*args, **kwargs)
+            resume: Callable[[], Any] = functools.partial(anext, generator)
             while True:
                 with invocation.current():
                     try:
-                        item = await anext(generator)
+                        item = await resume()
                     except StopAsyncIteration:
                         return
                 invocation.yielded(item)
-                yield item
+                try:
+                    resume = functools.partial(generator.asend, (yield item))
+                except GeneratorExit:
+                    await generator.aclose()
+                    raise
+                except BaseException as error:  # noqa: BLE001 - thrown into the generator, so it is the generator's
+                    resume = functools.partial(generator.athrow, error)
 
     return call
 
@@ -179,6 +209,7 @@ class Invocation:
         self._function = function
         self._result_type = items
         self._items: list[Any] = []
+        self.left_behind: Any = None  # what a generator returned: it has no place on a tape
         self._spans: list[InvocationSpan] = []
         self._step: ToolStep | None = None
         self._replayed = False
@@ -188,8 +219,9 @@ class Invocation:
             self._ask_tape()
         else:
             self._arguments = _guard.guarded(bind_arguments, function, args, kwargs) or {}
-        if not suppressed():
-            self._spans = _guard.guarded(self._start) or []
+        self._spans = _guard.entered(self._start) or []
+        if self._spans and self._session is not None:
+            self._session.opened(self)
 
     def _ask_tape(self) -> None:
         session, operation = self._session, self._operation
@@ -202,6 +234,8 @@ class Invocation:
             self._replayed = self._step is not None
 
     def _start(self) -> list[InvocationSpan]:
+        if suppressed():
+            return []
         replayed = self._replayed
         targets = [_state.STATE.target] if _state.STATE.target is not None else []
         if self._session is not None:
@@ -223,29 +257,38 @@ class Invocation:
         step = self._step
         if step is None:
             return _LIVE
-        kind = self._result_type
+        attributes: Mapping[str, Any] = step.span.attributes
+        result = step.result if has_result(step) else _LIVE
         self._finish(
-            step.result if step.error is None or kind != "value" else None, step.error, "complete", None
+            result, step.error, attributes.get(names.END, "complete"), attributes.get(names.RESULT_LOSSY)
         )
-        if step.error is not None and kind == "value":
+        if step.error is not None and self._result_type == "value":
             raise exception_of(step)
-        if names.RESULT not in step.span.attributes:
-            raise NotReplayable(
-                f"tool {step.name!r} has no recorded result: {step.span.attributes.get(names.RESULT_LOSSY, 'unknown')}",
-                step=step.index,
-                field="result",
-            )
-        if kind != "value":
+        check_result(step, self._path)
+        if self._result_type != "value":
             return step
-        return from_json(step.result, return_annotation(self._function))
+        return value_of(step, step.result, return_annotation(self._function))
 
     def replayed_items(self, step: ToolStep) -> Iterator[Any]:
-        """What a recorded generator yielded, then the exception that ended it, if one did."""
+        """What a recorded generator yielded, then the exception that ended it, if one did.
+
+        Raises:
+            Miss: the program reads on where the recorded one had left.
+        """
         annotation = return_annotation(self._function)
         for item in step.result if isinstance(step.result, list) else []:
-            yield from_json(item, annotation)
+            yield value_of(step, item, annotation)
         if step.error is not None:
             raise exception_of(step)
+        miss = read_on(step, self._path)
+        if miss is not None:
+            if self._session is not None:
+                self._session.missed(miss)
+            raise miss
+
+    @property
+    def _path(self) -> str | None:
+        return None if self._session is None else self._session.path
 
     # --- run live ---
 
@@ -298,7 +341,10 @@ class Invocation:
     def returned(self, result: Any) -> None:
         """End the spans with the function's result."""
         if self._spans:
-            _guard.guarded(self._record_result, result, return_annotation(self._function))
+            _guard.entered(self._record_returned, result)
+
+    def _record_returned(self, result: Any) -> None:
+        self._record_result(result, return_annotation(self._function))
 
     def _record_result(self, result: Any, annotation: Any, end: End = "complete") -> None:
         try:
@@ -314,20 +360,48 @@ class Invocation:
 
     def _warn(self, reason: str) -> None:
         if self._operation.kind == "tool":
-            _warn_round_trip(self._operation, reason)
+            warn_round_trip(self._operation, reason)
 
     def _failed(self, error: BaseException) -> None:
-        failure = Failure(qualified_name(error), str(error))
-        _guard.guarded(self._finish, _guard.guarded(to_json, self._items), failure, "complete", None)
+        if self._spans:
+            _guard.entered(self._record_failure, error)
+
+    def _record_failure(self, error: BaseException) -> None:
+        failure = failure_of(error)
+        try:
+            items = to_json(self._items)
+        except ValueError as unfit:
+            self._finish(_LIVE, failure, "complete", str(unfit))
+        else:
+            self._finish(items, failure, "complete", None)
 
     def _ended(self, end: End) -> None:
         if self._spans:
-            _guard.guarded(self._record_result, self._items, list[return_annotation(self._function)], end)  # type: ignore[misc]
+            _guard.entered(self._record_items, end)
+
+    def _record_items(self, end: End) -> None:
+        if self.left_behind is not None:
+            self._warn("what its generator returned is not recorded, only what it yielded")
+        self._record_result(self._items, items_annotation(self._function), end)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the spans have ended."""
+        return not self._spans
+
+    def end(self, end: End, error: BaseException | None = None) -> None:  # noqa: ARG002 - as crossings are ended
+        """End the spans of a call that is still running when its block is left."""
+        if self._spans:
+            if self._result_type == "value":
+                self._finish(_LIVE, None, end, None)
+            else:
+                self._record_items(end)
 
     def _finish(self, result: Json, failure: Failure | None, end: End, reason: str | None) -> None:
         unwritten = result is _LIVE
         kind = "" if unwritten else self._operation.kind
-        for span in self._spans:
+        spans, self._spans = self._spans, []
+        for span in spans:
             _guard.guarded(
                 span.finish,
                 kind,
@@ -337,37 +411,5 @@ class Invocation:
                 end=end,
                 lossy=reason,
             )
-        self._spans = []
-
-
-_warned: set[str] = set()
-
-
-def _warn_round_trip(operation: Operation, reason: str) -> None:
-    key = f"{operation.callable}: {reason}"
-    if key in _warned:
-        return
-    _warned.add(key)
-    message = (
-        f"the result of tool {operation.name!r} ({operation.callable}) will not come back as it is: {reason}"
-    )
-    _guard.logger.warning("%s", message)
-    with contextlib.suppress(RoundTripWarning):  # a program that turns warnings into errors must still run
-        warnings.warn(message, RoundTripWarning, stacklevel=2)
-
-
-def exception_of(step: ToolStep) -> BaseException:
-    """The exception that a recorded tool raised, of its own class where the program has loaded it.
-
-    Classes are looked up among what is imported, never imported: a tape is data. Where there is none, or it wants
-    more than a message, it is a `ReplayedError`.
-    """
-    failure = step.error or Failure("RuntimeError")
-    module, _, name = failure.type.rpartition(".")
-    found: Any = sys.modules.get(module or "builtins")
-    for part in name.split("."):
-        found = getattr(found, part, None)
-    if isinstance(found, type) and issubclass(found, Exception):
-        with contextlib.suppress(TypeError):
-            return found(failure.message)
-    return ReplayedError(f"tool {step.name!r} raised {failure.type}: {failure.message}")
+        if spans and self._session is not None:
+            self._session.closed(self)
