@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.sampling import (
 import spantape
 from spantape._spans import names
 from spantape.errors import NotReplayable
-from spantape.testing import ModelServer, text
+from spantape.testing import ModelServer
 from spantape_exporters.tape import TapeSpanExporter
 
 LONG = "Tell me of the sea. " * 40
