@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from spantape import _guard, _state
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "corpus_summary"]
 
 
 @pytest.fixture(autouse=True)
