@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
@@ -31,6 +31,7 @@ from spantape.tape.read import read_tape
 from spantape.tape.steps import require_payloads
 
 if TYPE_CHECKING:
+    from spantape._seams.tools import Invocation
     from spantape._spans.body import Body
     from spantape._spans.call import Call
     from spantape._spans.target import Target
@@ -51,22 +52,27 @@ class Session:
         self.outer: Session | None = None
         self.targets: list[Target] = []
         self.tape: Tape | None = None
-        self._open: set[Crossing] = set()
-        self._lock = threading.Lock()
+        self._open: set[Crossing | Invocation] = set()
+        self._lock = (
+            threading.RLock()
+        )  # what the garbage collector closes may be noted in the midst of another
 
     def cross(self, call: Call) -> Crossing | None:  # noqa: ARG002 - for the modes that answer
         """The crossing of a call that this session answers."""
         raise TypeError(f"a session in mode {self.mode} answers no calls")
 
-    def opened(self, crossing: Crossing) -> None:
+    def opened(self, call: Crossing | Invocation) -> None:
         """A call is in flight."""
         with self._lock:
-            self._open.add(crossing)
+            self._open.add(call)
 
-    def closed(self, crossing: Crossing) -> None:
+    def closed(self, call: Crossing | Invocation) -> None:
         """A call has ended."""
         with self._lock:
-            self._open.discard(crossing)
+            self._open.discard(call)
+
+    def missed(self, miss: Miss) -> None:
+        """Note a miss, which is raised again when the block is left."""
 
     def answer_tool(self, name: str, arguments: Json) -> ToolStep | None:  # noqa: ARG002 - likewise
         """The recorded call of a tool, None where the tool is to be run."""
@@ -87,7 +93,7 @@ class Session:
             Miss, UnusedSteps, Drift, TapeError: what the block found out, unless `error` is on its way already.
         """
         self.active = False
-        abandon_all(list(self._open))
+        abandon_all(cast("list[Crossing]", list(self._open)))  # an invocation is ended as a crossing is
         self._finish(error)
 
     def _finish(self, error: BaseException | None) -> None:
@@ -215,9 +221,7 @@ class ReplaySession(Session):
         if response is not None and self._run.redactor is not None:
             self._run.redactor.observe(response.body)
         crossing = Crossing(call, wanted_targets(call, self), None)
-        crossing.served = Served(
-            step, self.path, response=response, pause=self._pause, missed=self.player.misses.append
-        )
+        crossing.served = Served(step, self.path, response=response, pause=self._pause, missed=self.missed)
         crossing.replay(step)
         return crossing
 
@@ -226,6 +230,10 @@ class ReplaySession(Session):
             import time
 
             time.sleep(nanoseconds / 1e9)
+
+    def missed(self, miss: Miss) -> None:
+        """Note a miss, which is raised again when the block is left."""
+        self.player.misses.append(miss)
 
     # --- tools ---
 

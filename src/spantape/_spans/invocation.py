@@ -107,7 +107,7 @@ class InvocationSpan:
         end: End,
         lossy: str | None,
     ) -> None:
-        """End the span with what the call gave back, or with its exception."""
+        """End the span with what the call gave back, or with its exception; without a `kind`, with no result."""
         try:
             if self.span.is_recording():
                 attributes = self._describe(kind, result, result_type, failure, end=end, lossy=lossy)
@@ -133,7 +133,7 @@ class InvocationSpan:
             self.span.set_status(Status(StatusCode.ERROR, attributes[names.ERROR_MESSAGE]))
         if end != "complete":
             attributes[names.END] = end
-        if self._target.content != "none" and (failure is None or result_type != "value"):
+        if kind and self._target.content != "none" and (failure is None or result_type != "value"):
             attributes[names.RESULT] = self._clean(encode(result))
             attributes[names.RESULT_TYPE] = result_type
             if kind == "tool" and self._target.content != "event":
