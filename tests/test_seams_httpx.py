@@ -484,3 +484,19 @@ def test_a_file_that_is_uploaded_is_not_read_before_the_call(library, tape):
         with spantape.record(tape) as session, library.Client() as made:
             made.post(server.url + "/v1/files", files={"file": io.BytesIO(b"x" * 100_000)})
         assert session.tape.steps[0].request_body() == server.requests[0].body
+
+
+def test_a_model_call_that_telemetry_may_not_see_is_still_on_the_tape_and_replays(library, spans, tape):
+    from opentelemetry.instrumentation.utils import suppress_instrumentation
+
+    def call(url):
+        with suppress_instrumentation(), library.Client() as made:
+            return made.post(url, json={"model": "m", "messages": []}).content
+
+    with serve(raw(200, {}, b"{}")) as server, spantape.instrument(spans.provider):
+        url = server.url + URL
+        with spantape.record(tape):
+            live = call(url)
+    assert spans.all() == []
+    with spantape.replay(tape):
+        assert call(url) == live

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spantape._model import digest
 
@@ -18,7 +18,7 @@ class Body:
     """One request body of a run: `raw` as the program sent it, `data` as it is recorded (redacted).
 
     `edits` lead from one to the other; with none, both are the same object. `depth` counts the deltas since the
-    last keyframe. `asked` is what the dialect read in `data`.
+    last keyframe. `asked` is what the dialect read in `data`, `answered` the output messages that came back for it.
     """
 
     path: str
@@ -28,6 +28,7 @@ class Body:
     edits: Sequence[Edit] = ()
     depth: int = 0
     asked: Asked | None = None
+    answered: Sequence[Mapping[str, Any]] = ()
 
     @property
     def history_end(self) -> int:

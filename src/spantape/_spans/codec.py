@@ -23,6 +23,8 @@ COMPRESS_FROM = 16 * 1024
 """Payloads from this length on travel as zstd bytes; shorter ones as text, which collectors compress better together."""
 
 _PIECE_BYTES = 1 << 20
+THRIFTY_FROM = 1024
+
 _ENCODINGS = ("", "delta", "zstd", "delta+zstd")
 _local = threading.local()
 
@@ -70,10 +72,18 @@ def _too_long(size_bytes: int) -> TapeDamaged:
     return TapeDamaged(f"got more than the stated {size_bytes} bytes from a zstd frame")
 
 
-def pack(data: bytes) -> tuple[str | bytes, str]:
-    """`data` as an attribute value, and its encoding: "" or "zstd"."""
+def pack(data: bytes, *, thrifty: bool = False) -> tuple[str | bytes, str]:
+    """`data` as an attribute value, and its encoding: "" or "zstd".
+
+    A `thrifty` one is packed from a kilobyte on where that leaves less than a third: of a long run each span counts.
+    What packs worse stays text, which the exporter's own compression shares between spans.
+    """
     if len(data) >= COMPRESS_FROM:
         return compress(data), "zstd"
+    if thrifty and len(data) >= THRIFTY_FROM:
+        packed = compress(data)
+        if len(packed) * 3 <= len(data):
+            return packed, "zstd"
     try:
         return data.decode(), ""
     except UnicodeDecodeError:
@@ -114,7 +124,7 @@ def write_body(attributes: dict[str, Any], body: Body, base: Base | None) -> Non
         attributes[names.BASE_SUFFIX] = base.suffix
         middle = middle[base.prefix : len(middle) - base.suffix]
         encoding = "delta"
-    value, packed = pack(middle)
+    value, packed = pack(middle, thrifty=base is not None)
     attributes[names.REQUEST_BODY] = value
     if encoding or packed:
         attributes[names.REQUEST_ENCODING] = "+".join(part for part in (encoding, packed) if part)
@@ -196,11 +206,11 @@ def why_missing(attributes: Mapping[str, Any]) -> str:
 # --- responses ---------------------------------------------------------------------------------------------------
 
 
-def write_response(attributes: dict[str, Any], response: Response) -> None:
+def write_response(attributes: dict[str, Any], response: Response, *, thrifty: bool = False) -> None:
     """Put `response` into `attributes`."""
     attributes[names.HTTP_STATUS] = response.status
     attributes[names.RESPONSE_HEADERS] = write_headers(response.headers)
-    value, packed = pack(response.body)
+    value, packed = pack(response.body, thrifty=thrifty)
     attributes[names.RESPONSE_BODY] = value
     if packed:
         attributes[names.RESPONSE_ENCODING] = packed

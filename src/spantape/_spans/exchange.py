@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -212,9 +213,14 @@ class ExchangeSpan:
 
     def _input_messages(self, attributes: dict[str, Any], asked: Asked) -> None:
         known = self._messages_known() if self._target.content == "new" else 0
+        messages = asked.render(known)
+        if known and self._base is not None:
+            shown = _echoed(messages, self._base.body.answered)
+            known += shown
+            messages = messages[shown:]
         if known:
             attributes[names.MESSAGES_BEFORE] = known
-        if messages := asked.render(known):
+        if messages:
             attributes[names.INPUT_MESSAGES] = _json(messages)
         if known:
             return  # instructions and tools stand on the span that began this history
@@ -254,6 +260,8 @@ class ExchangeSpan:
     def _answered(self, attributes: dict[str, Any], answered: Answered, asked: Asked) -> None:
         if asked.operation is not None:
             attributes.update(answered.attributes)
+        if self._body is not None:
+            self._body.answered = answered.messages
         if answered.messages and self._target.content in ("new", "all"):
             attributes[names.OUTPUT_MESSAGES] = _json(answered.messages)
 
@@ -267,7 +275,17 @@ class ExchangeSpan:
         if self._body is not None:
             codec.write_body(attributes, self._body, self._base)
         if response is not None:
-            codec.write_response(attributes, response)
+            codec.write_response(attributes, response, thrifty=self._base is not None)
+
+
+def _echoed(messages: Sequence[Mapping[str, Any]], answered: Sequence[Mapping[str, Any]]) -> int:
+    """How many of the leading input messages are the answer to the request before, which its own span shows."""
+    count = 0
+    for message, answer in zip(messages, answered, strict=False):
+        if message.get("role") != answer.get("role") or message.get("parts") != answer.get("parts"):
+            break
+        count += 1
+    return count
 
 
 def _span_name(operation: str | None, model: str | None, method: str) -> str:

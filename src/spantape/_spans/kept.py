@@ -16,7 +16,7 @@ from spantape._spans.detectors import random_looking
 KEEP_REQUEST_HEADERS: Final = frozenset(
     "accept amz-sdk-invocation-id anthropic-beta anthropic-dangerous-direct-browser-access anthropic-version content-encoding content-type "  # noqa: SIM905 - a list to read
     "http-referer mcp-protocol-version openai-beta prefer user-agent x-amz-target x-goog-api-client "
-    "x-stainless-async x-stainless-helper-method x-stainless-package-version x-stainless-raw-response "
+    "x-stainless-helper-method x-stainless-raw-response "
     "x-stainless-retry-count x-stainless-stream-helper x-title".split()
 )
 """Request headers that are recorded, by exact name; all others, credentials first, stay out."""
