@@ -221,7 +221,7 @@ class Invocation:
             self._arguments = _guard.guarded(bind_arguments, function, args, kwargs) or {}
         self._spans = _guard.entered(self._start) or []
         if self._spans and self._session is not None:
-            self._session.opened(self)
+            _guard.guarded(self._session.opened, self)
 
     def _ask_tape(self) -> None:
         session, operation = self._session, self._operation
@@ -412,4 +412,4 @@ class Invocation:
                 lossy=reason,
             )
         if spans and self._session is not None:
-            self._session.closed(self)
+            _guard.guarded(self._session.closed, self)
