@@ -35,11 +35,11 @@ class Use:
         self._entered: list[Session] = []
 
     def __enter__(self) -> Session:
-        session = self._open()
+        _state.hold_seams()
         try:
-            _state.hold_seams()
-        except BaseException as error:
-            session.finish(error)
+            session = self._open()
+        except BaseException:
+            _state.release_seams()
             raise
         _state.enter(session)
         self._entered.append(session)
