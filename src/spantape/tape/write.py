@@ -117,10 +117,13 @@ class TapeWriter:
         path = self._journal.path
         for span in self._before:
             recording.add_span(span, span_line(span))
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            for line in journal_lines(file, size, path, DEFAULT, recording.notes):
-                recording.add(line, str(path))
+        try:
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                for line in journal_lines(file, size, path, DEFAULT, recording.notes):
+                    recording.add(line, str(path))
+        except OSError as error:
+            raise TapeError(f"its journal {str(path)!r} cannot be read ({error})", path=self.path) from error
         return recording
 
 
