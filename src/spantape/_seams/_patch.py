@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -68,19 +69,23 @@ def install(table: Iterable[Where]) -> Handle:
     """The handle of the wrappers of `table`, put in place now or when their module is imported.
 
     Raises:
-        SeamError: a module that is imported already lacks a target of the table.
+        SeamError: a module that is imported already lacks a target of the table; nothing stays wrapped then.
     """
     handle = Handle()
-    for where in table:
-        module = sys.modules.get(where.module)
-        if module is not None and not _half_imported(module):
-            _wrap(handle, where, module)
-        else:
-            _wait(handle, where)
+    try:
+        for where in table:
+            module = sys.modules.get(where.module)
+            if module is not None and not _half_imported(module):
+                _wrap(handle, where, module)
+            else:
+                _wait(handle, where, module)
+    except BaseException:
+        handle.remove()
+        raise
     return handle
 
 
-def _wait(handle: Handle, where: Where) -> None:
+def _wait(handle: Handle, where: Where, half_imported: ModuleType | None) -> None:
     def imported(module: ModuleType) -> None:
         if not handle.enabled():
             return
@@ -89,7 +94,41 @@ def _wait(handle: Handle, where: Where) -> None:
         except SeamError as error:  # the import is the program's: it must not fail because of us
             logger.warning("%s", error)
 
-    wrapt.register_post_import_hook(imported, where.module)
+    if half_imported is None:
+        wrapt.register_post_import_hook(imported, where.module)
+    else:  # such a hook would not wait
+        _when_whole(half_imported, imported)
+
+
+class _Unfinished(ModuleSpec):
+    """The spec of a module that is being imported. Importing ends by setting `_initializing`, and then `waiting` is called."""
+
+    waiting: list[Callable[[], None]]
+
+    @property
+    def _initializing(self) -> bool:
+        return True
+
+    @_initializing.setter
+    def _initializing(self, initializing: bool) -> None:
+        waiting = vars(self).pop("waiting")
+        self.__class__ = ModuleSpec  # type: ignore[assignment]  # mypy takes classes for fixed
+        self._initializing = initializing
+        for call in waiting:
+            call()
+
+
+def _when_whole(module: ModuleType, imported: Callable[[ModuleType], None]) -> None:
+    spec: Any = module.__spec__
+    if type(spec) is ModuleSpec:
+        vars(spec)["waiting"] = []
+        spec.__class__ = _Unfinished
+    if type(spec) is _Unfinished:
+        spec.waiting.append(lambda: imported(module) if sys.modules.get(spec.name) is module else None)
+    else:
+        logger.warning(
+            "%s is being imported in a way that cannot be waited for: its calls are not seen", spec.name
+        )
 
 
 def _half_imported(module: ModuleType) -> bool:
@@ -111,16 +150,20 @@ def _wrap(handle: Handle, where: Where, module: ModuleType) -> None:
         )
     if _is_ours(current):
         return
-    wrapper = wrapt.FunctionWrapper(current, where.make(module), enabled=handle.enabled)
-    wrapper._self_spantape = True  # noqa: SLF001 - wrapt keeps a wrapper's own state under this prefix
+    wrapper = _Ours(current, where.make(module), enabled=handle.enabled)
     wrapt.apply_patch(parent, attribute, wrapper)
     handle.add(parent, attribute, wrapper)
+
+
+class _Ours(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # of any function
+    """A wrapper of ours: told by its type, since attributes of a wrapper show through those above it."""
 
 
 def _is_ours(current: Any) -> bool:
     """Whether a wrapper of ours is on `current` already, also below other wrapt wrappers."""
     while current is not None:
-        if getattr(current, "_self_spantape", False) and current._self_enabled():  # noqa: SLF001 - likewise
+        enabled: Any = current._self_enabled if type(current) is _Ours else None  # noqa: SLF001 - wrapt's own state
+        if enabled is not None and enabled():
             return True
         current = getattr(current, "__wrapped__", None)
     return False
