@@ -224,8 +224,11 @@ _PRIVATE_KEY: Final = re.compile(
     rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
     rb"(?:(?:[A-Za-z0-9+/=\s:,._()\\]|-(?!-)){0,65536}?-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|[A-Za-z0-9+/=\r\n\v]*)"
 )
+_IDN: Final = rb"[\xc3-\xdf][\x80-\xbf]|[\xe0\xe1\xe4-\xed][\x80-\xbf]{2}|\xe3[\x81-\xbf][\x80-\xbf]"
+"""A letter of an internationalised domain, as UTF-8: none of the blocks of blanks, quotes and punctuation."""
+
 _ADDRESS: Final = re.compile(
-    rb"@(?:[A-Za-z0-9\x80-\xff][A-Za-z0-9\x80-\xff-]{0,62}+\.)+"
+    rb"@(?:(?:[A-Za-z0-9]|" + _IDN + rb")(?:[A-Za-z0-9-]|" + _IDN + rb"){0,62}+\.)+"
     rb"(?:xn--[A-Za-z0-9-]{2,59}|[A-Za-z]{2,24}+)"
     rb"(?:(?<=\.com)|(?<=\.org)|(?<=\.net)|(?<=\.edu)|(?<=\.gov)|(?<=\.io)|(?<=\.de)|(?<=\.uk)|(?![A-Za-z0-9_.-]*\())"
 )
