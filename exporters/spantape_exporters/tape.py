@@ -98,7 +98,10 @@ class TapeSpanExporter(SpanExporter):
                 target=_sweep, args=(weakref.ref(self), self._closed), daemon=True
             )
             self._sweeper.name = "spantape-tapes"
-            self._sweeper.start()
+            try:
+                self._sweeper.start()
+            except RuntimeError:  # the interpreter is ending, and `shutdown` will seal what is open
+                self._sweeper = None
 
     def seal_idle(self) -> bool:
         """Seal the runs that have been idle for long; True while others are still open."""

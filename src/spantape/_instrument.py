@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from opentelemetry import trace
-from opentelemetry.trace import TracerProvider
+from opentelemetry.trace import NoOpTracer, NoOpTracerProvider, Span, Tracer, TracerProvider
 
 from spantape import _guard, _state
 from spantape._imports import uncollected
@@ -58,11 +58,25 @@ def instrument(
         if _state.STATE.target is not None:
             return Instrumentation(_state.STATE.target)
         provider = tracer_provider or _global_provider()
-        tracer = provider.get_tracer(names.SCOPE, __version__)
-        target = Target(tracer, content=_content(), redact=redact, everything=everything, events=_events())
-        _state.hold_seams()
-        _state.STATE.target = target
-        return Instrumentation(target)
+        return _switched_on(provider.get_tracer(names.SCOPE, __version__), redact, everything)
+
+
+def instrument_late() -> Instrumentation:
+    """As `instrument()`, but a global provider that the program sets before its first call is still the one used.
+
+    OpenTelemetry lets nobody replace the global provider: made at once, ours would shut out the program's own.
+    """
+    with _state.STATE.lock, uncollected():
+        if _state.STATE.target is not None:
+            return Instrumentation(_state.STATE.target)
+        return _switched_on(LateTracer(), redact=True, everything=False)
+
+
+def _switched_on(tracer: Tracer, redact: bool, everything: bool) -> Instrumentation:
+    target = Target(tracer, content=_content(), redact=redact, everything=everything, events=_events())
+    _state.hold_seams()
+    _state.STATE.target = target
+    return Instrumentation(target)
 
 
 def uninstrument() -> None:
@@ -85,6 +99,24 @@ def _events() -> Events:
 
 
 # --- a provider where the program has none -----------------------------------------------------------------------
+
+
+class LateTracer(NoOpTracer):
+    """A tracer of the global provider, as that is when the first span is started."""
+
+    def __init__(self) -> None:
+        self._tracer: Tracer | None = None
+
+    def start_span(self, *args: Any, **kwargs: Any) -> Span:
+        """A span of that provider's tracer."""
+        return (self._tracer or self._settled()).start_span(*args, **kwargs)
+
+    def _settled(self) -> Tracer:
+        with _state.STATE.lock:
+            if self._tracer is None:
+                provider = _guard.guarded(_global_provider) or NoOpTracerProvider()
+                self._tracer = provider.get_tracer(names.SCOPE, __version__)
+            return self._tracer
 
 
 def _global_provider() -> TracerProvider:
@@ -142,9 +174,13 @@ def _otlp_entry_point() -> str:
     return "otlp_proto_grpc" if protocol.strip() == "grpc" else "otlp_proto_http"
 
 
+def _made(entry_point: EntryPoint) -> Any:
+    return entry_point.load()()
+
+
 def _exporter(name: str) -> Any:
     for entry_point in entry_points(group="opentelemetry_traces_exporter", name=name):
-        return entry_point.load()()
+        return _guard.guarded(_made, entry_point)
     _guard.logger.warning(
         "got OTEL_TRACES_EXPORTER with %r, and no installed package offers an exporter of that name", name
     )
