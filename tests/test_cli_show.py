@@ -10,6 +10,8 @@ import zstandard
 import spantape as library
 from cli_tapes import guide, line, lookup, make_runner, openai_client, record_guide, write_lines
 from spantape.errors import PartialTapeWarning
+from spantape.tape.build import recorded_spans
+from spantape.tape.write import write_tape
 from spantape.testing import ModelServer, error, text
 
 
@@ -146,3 +148,20 @@ def test_a_collectors_file_is_shown_as_it_is(spantape, tmp_path, recorded):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PartialTapeWarning)
         assert "3 steps, not sealed" in spantape("show", plain).out
+
+
+def test_model_and_tokens_of_an_outer_span_are_shown(spantape, tmp_path, spans):
+    path = tmp_path / "outer.tape"
+    tracer = spans.provider.get_tracer("another")
+    outer = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m-9", "gen_ai.usage.input_tokens": 7}
+    with (
+        ModelServer([text("x")]) as server,
+        openai_client(server) as client,
+        library.instrument(spans.provider),
+        tracer.start_as_current_span("chat m-9", attributes=outer),
+    ):
+        client.chat.completions.create(model="m-9", messages=[])
+    write_tape(path, recorded_spans(spans.all()))
+    (step,) = spantape("show", path, "--json").json()["steps"]
+    assert (step["model"], step["input_tokens"], step["output_tokens"]) == ("m-9", 7, None)
+    assert "7→?" in spantape("show", path).out

@@ -39,7 +39,7 @@ def show_command(tape: str, step: int | None, run_id: str | None, as_json: bool)
         raise click.BadParameter(
             f"got {step}, expected one of 0 to {len(read.steps) - 1}", param_hint="--step"
         )
-    _put_step(read.steps[step], as_json)
+    _put_step(read, read.steps[step], as_json)
     return 0
 
 
@@ -70,7 +70,7 @@ def _tape_object(tape: Tape) -> dict[str, Any]:
         "fingerprint": tape.fingerprint,
         "notes": list(tape.notes),
         "resource": {key: value for key, value in tape.resource.items() if not isinstance(value, bytes)},
-        "steps": [summary(step) for step in tape.steps],
+        "steps": [summary(tape, step) for step in tape.steps],
     }
 
 
@@ -107,10 +107,10 @@ def put_lines(text: str) -> None:
 # --- one step ----------------------------------------------------------------------------------------------------
 
 
-def _put_step(step: Step, as_json: bool) -> None:
+def _put_step(tape: Tape, step: Step, as_json: bool) -> None:
     from spantape.cli._steps import full
 
-    said = full(step)
+    said = full(tape, step)
     if as_json:
         put_json(said)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from spantape._spans import names
@@ -37,7 +38,7 @@ def rows(tape: Tape) -> list[Row]:
 
 
 def _row(tape: Tape, step: Step) -> Row:
-    said = summary(step)
+    said = summary(tape, step)
     tokens = (said["input_tokens"], said["output_tokens"])
     return Row(
         number=str(step.index),
@@ -70,9 +71,9 @@ def _sizes(step: Step) -> str:
     return f"{step.request_size:,}→{answered}"
 
 
-def summary(step: Step) -> dict[str, Any]:
+def summary(tape: Tape, step: Step) -> dict[str, Any]:
     """What a list says of a step, as a JSON object whose keys are always there."""
-    attributes = step.span.attributes
+    attributes = {**_outer(tape, step), **step.span.attributes}
     exchange = step if isinstance(step, ExchangeStep) else None
     return {
         "index": step.index,
@@ -91,6 +92,15 @@ def summary(step: Step) -> dict[str, Any]:
     }
 
 
+def _outer(tape: Tape, step: Step) -> Mapping[str, Any]:
+    """What another instrumentation's span around an exchange says of it: model and tokens then stand there alone."""
+    if not isinstance(step, ExchangeStep) or names.OPERATION in step.span.attributes:
+        return {}
+    wanted = step.span.parent_id
+    around = (span.attributes for span in tape.spans if wanted and span.span_id == wanted)
+    return next((attributes for attributes in around if names.KIND not in attributes), {})
+
+
 def step_label(step: Step) -> str:
     """The name of a tool or an agent."""
     return "" if isinstance(step, ExchangeStep) else step.name
@@ -102,13 +112,13 @@ def _status(step: Step) -> int | str:
     return step.error.type.rpartition(".")[2] if step.error else "ok"
 
 
-def full(step: Step) -> dict[str, Any]:
+def full(tape: Tape, step: Step) -> dict[str, Any]:
     """All of a step as a JSON object: a body is text where it is UTF-8, else `{"base64": …}`.
 
     What the tape cannot give (it was recorded without payloads) is `{"error": …}` in its place.
     """
     error = None if step.error is None else {"type": step.error.type, "message": step.error.message}
-    said: dict[str, Any] = {**summary(step), "error": error}
+    said: dict[str, Any] = {**summary(tape, step), "error": error}
     if not isinstance(step, ExchangeStep):
         return {**said, "arguments": _told(lambda: step.arguments), "result": _told(lambda: step.result)}
     return {
