@@ -103,7 +103,7 @@ exchanges = st.builds(
 
 def keyframe(body):
     """An exchange whose body others grow from."""
-    return Exchange(Request("POST", "https://api.example.com/", (), body), Response(200))
+    return Exchange(Request("PUT", "https://api.example.com/", (), body), Response(200))
 
 
 # --- the law: read(write(exchange)) == exchange ------------------------------------------------------------------

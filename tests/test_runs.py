@@ -3,10 +3,13 @@ from __future__ import annotations
 import json
 import threading
 
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
+import spantape
 from spantape._dialects._base import Asked
 from spantape._model import digest
 from spantape._spans import names, runs
@@ -409,3 +412,88 @@ def test_the_delta_is_of_what_is_recorded_not_of_what_was_sent():
     assert isinstance(base, Base)
     assert "__email_2__" in attributes[names.REQUEST_BODY]
     assert read_body(attributes, base.body.data) == body.data
+
+
+# --- which bodies become bases -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def post():
+    """A model call through the seam, answered inside the program; `answer` may hold it up."""
+
+    def call(raw, answer=lambda: None):
+        def handler(_request):
+            answer()
+            return httpx2.Response(200, json={})
+
+        with httpx2.Client(transport=httpx2.MockTransport(handler)) as client:
+            client.post(f"https://api.openai.com{CHAT}", content=raw)
+
+    return call
+
+
+def test_a_span_that_is_not_recorded_is_no_base(make_spans, post):
+    class Second(Sampler):
+        """Records every other span."""
+
+        seen = 0
+
+        def should_sample(self, *_args, **_kwargs):
+            Second.seen += 1
+            return SamplingResult(Decision.DROP if Second.seen % 2 else Decision.RECORD_AND_SAMPLE)
+
+        def get_description(self):
+            return "every other"
+
+    spans = make_spans(sampler=Second())
+    with spantape.instrument(spans.provider):
+        post(chat("one"))
+        post(chat("one", "two"))
+    assert names.BASE_DIGEST not in spans.one().attributes
+
+
+def test_a_span_that_has_not_ended_is_no_base(make_spans, post):
+    spans = make_spans()
+    with spantape.instrument(spans.provider), spans.provider.get_tracer("t").start_as_current_span("root"):
+        post(chat("one"), answer=lambda: post(chat("one", "two")))
+        post(chat("one", "two", "three"))
+    inner, outer, last, _ = spans.all()
+    assert names.BASE_DIGEST not in inner.attributes
+    assert names.BASE_DIGEST not in outer.attributes
+    ended = {span.attributes[names.REQUEST_DIGEST] for span in (inner, outer)}
+    assert last.attributes[names.BASE_DIGEST] in ended
+
+
+def test_a_span_without_its_payload_is_no_base(make_spans, post, monkeypatch):
+    monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "NO_CONTENT")
+    spans = make_spans()
+    with spantape.instrument(spans.provider), spans.provider.get_tracer("t").start_as_current_span("root"):
+        post(chat("one"))
+        post(chat("one", "two"))
+    assert not any(
+        names.BASE_DIGEST in span.attributes or names.REQUEST_BODY in span.attributes for span in spans.all()
+    )
+
+
+def test_calls_in_threads_are_rebuilt_from_each_other(make_spans, post):
+    spans = make_spans()
+    with spantape.instrument(spans.provider):
+
+        def run(name):
+            with spans.provider.get_tracer("t").start_as_current_span(name):
+                for turn in range(6):
+                    post(chat(*[f"{name} {one}" for one in range(turn + 1)]))
+
+        threads = [threading.Thread(target=run, args=[f"thread {number}"]) for number in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    calls = [span for span in spans.all() if names.REQUEST_BODY in span.attributes]
+    assert len(calls) == 36
+    known = {}
+    for span in sorted(calls, key=lambda one: one.attributes[names.REQUEST_SIZE]):
+        base = known.get((span.context.trace_id, span.attributes.get(names.BASE_DIGEST)))
+        body = read_body(span.attributes, base)
+        known[span.context.trace_id, digest(body)] = body
+    assert sum(names.BASE_DIGEST in span.attributes for span in calls) == 30
