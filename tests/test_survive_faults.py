@@ -357,21 +357,21 @@ HANDS = {
     "spantape._seams.httpx:_Tee.__iter__",
     "spantape._seams.httpx:_Tee.close",
     "spantape._seams.httpx:_Transport.handle_request",
-    "spantape._seams.tools:Invocation.__init__",
-    "spantape._seams.tools:Invocation.answer",
+    "spantape._seams.invoked:Invocation.__init__",
+    "spantape._seams.invoked:Invocation.answer",
     # what those hand the program's call on with: an object made, a context entered, a guard called
     "spantape._seams.crossing:around",
     "spantape._seams.crossing:ended",
     "spantape._seams.httpx:_Proxy.__init__",
     "spantape._seams.httpx:_chosen",
     "spantape._seams.httpx:_open",
-    "spantape._seams.tools:Invocation._ended",
-    "spantape._seams.tools:Invocation._failed",
-    "spantape._seams.tools:Invocation.current",
-    "spantape._seams.tools:Invocation.iterating",
-    "spantape._seams.tools:Invocation.returned",
-    "spantape._seams.tools:Invocation.running",
-    "spantape._seams.tools:Invocation.yielded",
+    "spantape._seams.invoked:Invocation._ended",
+    "spantape._seams.invoked:Invocation._failed",
+    "spantape._seams.invoked:Invocation.current",
+    "spantape._seams.invoked:Invocation.iterating",
+    "spantape._seams.invoked:Invocation.returned",
+    "spantape._seams.invoked:Invocation.running",
+    "spantape._seams.invoked:Invocation.yielded",
     # whether a tape answers at all: a failure there must be heard, for a guess could let a replayed call out
     "spantape._state:current_session",
     "spantape._state:replaying",
@@ -451,7 +451,7 @@ def _harms(world, functions):
     return harmed, failed
 
 
-ROOMS = "_seams.httpx _seams.crossing _seams.tools _spans. _dialects. _recording tape.write tape.journal tape.otlp _values."
+ROOMS = "_seams.httpx _seams.crossing _seams.invoked _seams.results _spans. _dialects. _recording tape.write tape.journal tape.otlp _values."
 
 
 def test_a_function_that_fails_while_recording_changes_no_result_and_is_logged_once(

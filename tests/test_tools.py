@@ -950,3 +950,42 @@ def test_a_call_that_nobody_watches_costs_next_to_nothing():
     decorated = tool(bare)
     took = min(timeit.repeat(lambda: decorated(1), number=10_000, repeat=5)) / 10_000
     assert took < 5e-6
+
+
+async def test_generators_that_nobody_watches_are_sent_thrown_and_closed_through():
+    closed = []
+
+    @tool
+    async def echo():
+        try:
+            try:
+                yield (yield "first")
+            except ValueError as error:
+                yield str(error)
+        finally:
+            closed.append(True)
+
+    generator = echo()
+    assert [await anext(generator), await generator.asend("a")] == ["first", "a"]
+    assert await generator.athrow(ValueError("mine")) == "mine"
+    await generator.aclose()
+    assert closed == [True]
+
+
+def test_what_a_generator_does_while_it_is_closed_is_under_its_span(tape):
+    @tool
+    def inner() -> int:
+        return 1
+
+    @agent
+    def outer():
+        try:
+            yield 1
+        finally:
+            inner()
+
+    with spantape.record(tape) as session:
+        generator = outer()
+        next(generator)
+        generator.close()
+    assert [(step.name, step.parent) for step in session.tape.steps] == [("outer", None), ("inner", 0)]

@@ -31,7 +31,7 @@ from spantape.tape.read import read_tape
 from spantape.tape.steps import require_payloads
 
 if TYPE_CHECKING:
-    from spantape._seams.tools import Invocation
+    from spantape._seams.invoked import Invocation
     from spantape._spans.body import Body
     from spantape._spans.call import Call
     from spantape._spans.target import Target
