@@ -5,8 +5,11 @@ import asyncio
 import json
 import logging
 
+import httpx2
 import openai
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import spantape
 from spantape._spans import names
@@ -477,3 +480,68 @@ async def test_tasks_side_by_side_keep_to_their_tapes(model, tmp_path):
         assert live == [([f"You asked: {name} {turn}" for turn in range(3)], 3) for name in tasks]
         model.stop()
         assert await asyncio.gather(*(run(client, name, "replay") for name in tasks)) == live
+
+
+# --- secrets over a whole run ------------------------------------------------------------------------------------
+
+OWN = ["alice@example.com", "bob@example.com", KEY, "123-45-6789"]
+THEIRS = [
+    "carol@mail.example.org",
+    "dave@mail.example.org",
+    KEY[::-1].replace("-", "x"),
+    "4111 1111 1111 1111",
+]
+said = st.lists(st.sampled_from([*OWN, "and", "é"]), max_size=4).map(" , ".join)
+answers = st.lists(st.sampled_from([*THEIRS, OWN[0], "ok"]), max_size=2).map(" , ".join)
+
+
+@settings(max_examples=15, deadline=None)
+@given(turns=st.lists(st.tuples(said, answers, st.booleans()), min_size=1, max_size=5))
+def test_a_program_that_sends_on_what_it_was_answered_replays_with_all_its_secrets_replaced(
+    tmp_path_factory, turns
+):
+    path = tmp_path_factory.mktemp("tapes") / "a.tape"
+    waiting = iter([answer for _, answer, _ in turns])
+
+    def handler(_request):
+        return httpx2.Response(200, json={"content": f"so {next(waiting)}"})
+
+    @spantape.tool
+    def look(what: str) -> str:
+        return f"{what} is {THEIRS[len(what) % len(THEIRS)]}"
+
+    def program():
+        history = [OWN[0]]
+        with httpx2.Client(transport=httpx2.MockTransport(handler)) as client:
+            for text_, _, looks in turns:
+                history += [look(text_), text_] if looks else [text_]
+                body = {"model": "m", "messages": [{"role": "user", "content": one} for one in history]}
+                history.append(
+                    client.post("https://api.openai.com/v1/chat/completions", json=body).json()["content"]
+                )
+
+    with spantape.record(path):
+        program()
+    assert not any(secret in spoken(path) for secret in (*OWN, *THEIRS[:2], THEIRS[3]))
+    again = path.with_name("b.tape")
+    with spantape.replay(path, record_to=again):
+        program()
+    assert spantape.read_tape(again).fingerprint == spantape.read_tape(path).fingerprint
+
+
+def test_a_secret_that_a_tool_gave_keeps_its_number_on_replay(model, tape, tmp_path):
+    @spantape.tool
+    def owner() -> str:
+        return "carol@example.com"
+
+    def program():
+        owner()
+        model.ask("mail alice@example.com")
+
+    with spantape.record(tape):
+        program()
+    with spantape.replay(tape, record_to=tmp_path / "b.tape"):
+        program()
+    body = json.loads(spantape.read_tape(tmp_path / "b.tape").steps[1].request_body())
+    assert body["messages"][0]["content"] == "mail __email_2__"
+    assert spantape.read_tape(tmp_path / "b.tape").fingerprint == spantape.read_tape(tape).fingerprint
