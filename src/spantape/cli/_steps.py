@@ -93,12 +93,16 @@ def summary(tape: Tape, step: Step) -> dict[str, Any]:
 
 
 def _outer(tape: Tape, step: Step) -> Mapping[str, Any]:
-    """What another instrumentation's span around an exchange says of it: model and tokens then stand there alone."""
+    """What other instrumentations' spans around an exchange say of it: model and tokens then stand there alone."""
     if not isinstance(step, ExchangeStep) or names.OPERATION in step.span.attributes:
         return {}
-    wanted = step.span.parent_id
-    around = (span.attributes for span in tape.spans if wanted and span.span_id == wanted)
-    return next((attributes for attributes in around if names.KIND not in attributes), {})
+    spans = {span.span_id: span for span in tape.spans}
+    said: dict[str, Any] = {}
+    around = spans.pop(step.span.parent_id, None)  # popped: a tape may hold a circle
+    while around is not None and names.KIND not in around.attributes:
+        said |= around.attributes
+        around = spans.pop(around.parent_id, None)
+    return said
 
 
 def step_label(step: Step) -> str:
