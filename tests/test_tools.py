@@ -9,6 +9,7 @@ import functools
 import gc
 import inspect
 import sys
+import threading
 import timeit
 import types
 import warnings
@@ -989,3 +990,25 @@ def test_what_a_generator_does_while_it_is_closed_is_under_its_span(tape):
         next(generator)
         generator.close()
     assert [(step.name, step.parent) for step in session.tape.steps] == [("outer", None), ("inner", 0)]
+
+
+def test_a_tool_that_still_runs_when_its_block_is_left_is_not_replayable_and_says_so(tape):
+    started, leave = threading.Event(), threading.Event()
+
+    @tool
+    def slow() -> int:
+        started.set()
+        leave.wait(5)
+        return 1
+
+    with spantape.record(tape):
+        thread = threading.Thread(target=slow)
+        thread.start()
+        assert started.wait(5)
+    leave.set()
+    thread.join()
+    with (
+        pytest.raises(NotReplayable, match="'slow' has no recorded result: it was still running"),
+        spantape.replay(tape),
+    ):
+        slow()
