@@ -94,7 +94,8 @@ def summary(tape: Tape, step: Step) -> dict[str, Any]:
 
 def _outer(tape: Tape, step: Step) -> Mapping[str, Any]:
     """What other instrumentations' spans around an exchange say of it: model and tokens then stand there alone."""
-    if not isinstance(step, ExchangeStep) or names.OPERATION in step.span.attributes:
+    known = names.OPERATION in step.span.attributes or not step.span.parent_id
+    if known or not isinstance(step, ExchangeStep):
         return {}
     spans = {span.span_id: span for span in tape.spans}
     said: dict[str, Any] = {}
