@@ -15,6 +15,9 @@ from spantape._spans.limits import settle
 from spantape._spans.runs import Run
 from spantape._spans.target import Target
 
+_ITEM = b'{"text":'
+"""What stands before an item that is searched as an event of a stream: the name of a field that carries pieces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -97,6 +100,18 @@ class InvocationSpan:
     def _clean(self, text: str) -> str:
         return text if self._run.redactor is None else self._run.redactor.text(text)
 
+    def _clean_result(self, result: Json) -> str:
+        """The result as JSON text; of a list, what its items say one after the other is searched as one text.
+
+        A generator that passes a model's stream on yields a secret in as many pieces as the model brought it in.
+        """
+        redactor = self._run.redactor
+        if redactor is None or not isinstance(result, list) or len(result) < 2:
+            return self._clean(encode(result))
+        lines = b"\n".join([b"%s%s}" % (_ITEM, msgspec.json.encode(item)) for item in result])
+        clean, _ = redactor.stream(lines, (len(lines),), "application/x-ndjson")
+        return "[" + ",".join([line[len(_ITEM) : -1].decode() for line in clean.split(b"\n")]) + "]"
+
     def finish(
         self,
         kind: str,
@@ -134,12 +149,12 @@ class InvocationSpan:
         if end != "complete":
             attributes[names.END] = end
         if kind and self._target.content != "none" and (failure is None or result_type != "value"):
-            attributes[names.RESULT] = self._clean(encode(result))
+            attributes[names.RESULT] = self._clean_result(result)
             attributes[names.RESULT_TYPE] = result_type
             if kind == "tool" and self._target.content != "event":
                 attributes[names.TOOL_RESULT] = attributes[names.RESULT]
         if lossy is not None:
-            attributes[names.RESULT_LOSSY] = lossy
+            attributes[names.RESULT_LOSSY] = self._clean(lossy)
         redactor = self._run.redactor
         if redactor is not None and (replaced := redactor.since(self._before)):
             attributes[names.REDACTED] = replaced
