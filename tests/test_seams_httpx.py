@@ -47,7 +47,10 @@ class Client:
                 return _taken(response.iter_raw(), take)
 
         async def call():
-            async with self.library.AsyncClient() as made, made.stream("POST", url, content=b"{}") as response:
+            async with (
+                self.library.AsyncClient() as made,
+                made.stream("POST", url, content=b"{}") as response,
+            ):
                 chunks = []
                 async for chunk in response.aiter_raw():
                     chunks.append(chunk)
@@ -67,7 +70,10 @@ def _taken(chunks, take):
     return taken
 
 
-@pytest.fixture(params=[(lib, a) for lib in LIBRARIES for a in (False, True)], ids=lambda p: f"{p[0].__name__}-{'async' if p[1] else 'sync'}")
+@pytest.fixture(
+    params=[(lib, a) for lib in LIBRARIES for a in (False, True)],
+    ids=lambda p: f"{p[0].__name__}-{'async' if p[1] else 'sync'}",
+)
 def client(request):
     return Client(*request.param)
 
@@ -88,7 +94,9 @@ def serve(*replies):
 
 
 def test_a_call_is_recorded_and_replayed_with_the_server_gone(client, tape):
-    with serve(raw(200, {"content-type": "application/json", "x-request-id": "req_7"}, b'{"a": 1}')) as server:
+    with serve(
+        raw(200, {"content-type": "application/json", "x-request-id": "req_7"}, b'{"a": 1}')
+    ) as server:
         url = server.url + URL
         with spantape.record(tape):
             live = client.request("POST", url, json={"model": "m", "messages": []})
@@ -111,13 +119,19 @@ def test_a_streamed_answer_comes_back_in_the_same_chunks(client, tape):
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_the_first_chunk_is_not_delayed_by_recording(library, tape):
     gate = Gate()
-    reply = raw(200, {"content-type": "text/event-stream"}, [b"data: 1\n\n", b"data: 2\n\n"]).held(gate, before=1)
-    with serve(reply) as server, spantape.record(tape), library.Client() as made:
-        with made.stream("POST", server.url + URL, content=b"{}") as response:
-            chunks = response.iter_raw()
-            first = next(chunks)  # the server sends the second only when the gate is opened
-            gate.open()
-            rest = b"".join(chunks)
+    reply = raw(200, {"content-type": "text/event-stream"}, [b"data: 1\n\n", b"data: 2\n\n"]).held(
+        gate, before=1
+    )
+    with (
+        serve(reply) as server,
+        spantape.record(tape),
+        library.Client() as made,
+        made.stream("POST", server.url + URL, content=b"{}") as response,
+    ):
+        chunks = response.iter_raw()
+        first = next(chunks)  # the server sends the second only when the gate is opened
+        gate.open()
+        rest = b"".join(chunks)
     assert (first, rest) == (b"data: 1\n\n", b"data: 2\n\n")
 
 
@@ -150,7 +164,10 @@ def test_the_span_ends_once_when_the_stream_ends(client, spans):
 
 def test_the_span_ends_once_when_the_stream_is_left_early(client, spans):
     gate = Gate()
-    with serve(raw(200, {}, [b"one", b"two"]).held(gate, before=1)) as server, spantape.instrument(spans.provider):
+    with (
+        serve(raw(200, {}, [b"one", b"two"]).held(gate, before=1)) as server,
+        spantape.instrument(spans.provider),
+    ):
         client.stream(server.url + URL, take=1)
         gate.open()
     assert spans.one().attributes["spantape.end"] == "closed"
@@ -158,9 +175,13 @@ def test_the_span_ends_once_when_the_stream_is_left_early(client, spans):
 
 
 def test_the_span_ends_once_when_the_connection_breaks(client, spans):
-    with serve(raw(200, {"content-length": "10"}, [b"one", b"two"]).cut(4)) as server, spantape.instrument(spans.provider):
-        with pytest.raises(client.library.RemoteProtocolError):
-            client.stream(server.url + URL)
+    reply = raw(200, {"content-length": "10"}, [b"one", b"two"]).cut(4)
+    with (
+        serve(reply) as server,
+        spantape.instrument(spans.provider),
+        pytest.raises(client.library.RemoteProtocolError),
+    ):
+        client.stream(server.url + URL)
     span = spans.one()
     assert span.attributes["spantape.end"] == "error"
     assert span.attributes["error.type"].endswith("RemoteProtocolError")
@@ -169,7 +190,10 @@ def test_the_span_ends_once_when_the_connection_breaks(client, spans):
 @pytest.mark.parametrize("read", [0, 1])
 def test_the_span_ends_once_when_a_response_is_dropped(library, spans, read):
     gate = Gate()
-    with serve(raw(200, {}, [b"one", b"two"]).held(gate, before=1)) as server, spantape.instrument(spans.provider):
+    with (
+        serve(raw(200, {}, [b"one", b"two"]).held(gate, before=1)) as server,
+        spantape.instrument(spans.provider),
+    ):
         made = library.Client()
         response = made.send(made.build_request("POST", server.url + URL, content=b"{}"), stream=True)
         if read:
@@ -256,7 +280,9 @@ def test_content_encodings_are_undone_and_the_answer_is_the_same(client, tape, e
     (step,) = session.tape.steps
     assert live.headers["content-encoding"] == encoding
     assert step.response.body == live.content
-    if encoding in client.library._decoders.SUPPORTED_DECODERS:  # else the program itself gets the encoded bytes
+    if (
+        encoding in client.library._decoders.SUPPORTED_DECODERS
+    ):  # else the program itself gets the encoded bytes
         assert live.content == body
     with spantape.replay(tape):
         assert client.request("POST", url, content=b"{}").content == live.content
@@ -287,10 +313,14 @@ def test_a_multipart_upload_replays_though_its_boundary_is_another(client, tape)
     with serve(raw(200, {}, b"ok")) as server:
         url = server.url + "/v1/files"
         with spantape.record(tape):
-            client.request("POST", url, data={"purpose": "x"}, files={"file": ("a.bin", b"\x00\xff", "audio/wav")})
+            client.request(
+                "POST", url, data={"purpose": "x"}, files={"file": ("a.bin", b"\x00\xff", "audio/wav")}
+            )
         received = server.requests[0].body
     with spantape.replay(tape) as session:
-        again = client.request("POST", url, data={"purpose": "x"}, files={"file": ("a.bin", b"\x00\xff", "audio/wav")})
+        again = client.request(
+            "POST", url, data={"purpose": "x"}, files={"file": ("a.bin", b"\x00\xff", "audio/wav")}
+        )
     assert again.content == b"ok"
     assert session.tape.steps[0].request_body() == received
 
@@ -328,9 +358,13 @@ def test_an_async_body_from_a_generator_is_recorded_as_it_passes(library, tape):
 
 
 def test_a_transport_of_the_users_own_is_recorded(client, tape):
-    transport = client.library.MockTransport(lambda _request: client.library.Response(201, json={"mock": True}))
+    transport = client.library.MockTransport(
+        lambda _request: client.library.Response(201, json={"mock": True})
+    )
     with spantape.record(tape) as session:
-        live = client.request("POST", "http://model.test/v1/x", client={"transport": transport}, content=b"{}")
+        live = client.request(
+            "POST", "http://model.test/v1/x", client={"transport": transport}, content=b"{}"
+        )
     assert session.tape.steps[0].response.body == live.content
     with spantape.replay(tape):
         again = client.request("POST", "http://model.test/v1/x", content=b"{}")
@@ -338,21 +372,31 @@ def test_a_transport_of_the_users_own_is_recorded(client, tape):
 
 
 def test_mounted_transports_are_recorded(library, tape):
-    mounts = {"all://model.test": library.MockTransport(lambda _request: library.Response(200, text="mounted"))}
+    mounts = {
+        "all://model.test": library.MockTransport(lambda _request: library.Response(200, text="mounted"))
+    }
     with spantape.record(tape) as session, library.Client(mounts=mounts) as made:
         made.post("http://model.test/v1/x")
     assert session.tape.steps[0].response.body == b"mounted"
 
 
 def test_calls_through_a_proxy_are_recorded(library, tape):
-    with serve(raw(200, {}, b"by proxy")) as proxy, spantape.record(tape) as session:
-        with library.Client(proxy=proxy.url) as made:
-            made.post("http://model.test/v1/x", content=b"{}")
-    assert (session.tape.steps[0].url, session.tape.steps[0].response.body) == ("http://model.test/v1/x", b"by proxy")
+    with (
+        serve(raw(200, {}, b"by proxy")) as proxy,
+        spantape.record(tape) as session,
+        library.Client(proxy=proxy.url) as made,
+    ):
+        made.post("http://model.test/v1/x", content=b"{}")
+    assert (session.tape.steps[0].url, session.tape.steps[0].response.body) == (
+        "http://model.test/v1/x",
+        b"by proxy",
+    )
 
 
 @pytest.mark.parametrize("name", ["httpx2", "httpx"])
-@pytest.mark.parametrize("order", ["import {0}; spantape.instrument(P)", "spantape.instrument(P); import {0}"])
+@pytest.mark.parametrize(
+    "order", ["import {0}; spantape.instrument(P)", "spantape.instrument(P); import {0}"]
+)
 def test_it_does_not_matter_whether_the_library_is_imported_before(name, order):
     program = f"""
 import spantape
@@ -365,7 +409,9 @@ transport = {name}.MockTransport(lambda request: {name}.Response(200, json={{}})
 {name}.Client(transport=transport).post("http://x.test/v1/chat/completions", json={{"model": "m", "messages": []}})
 print(len(E.get_finished_spans()))
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "1", done.stderr
 
 
@@ -410,7 +456,7 @@ def test_removing_under_another_tools_wrapper_takes_out_just_ours(library, spans
 def test_removing_under_a_plain_closure_switches_off(library, spans, monkeypatch):
     handle = spantape.instrument(spans.provider)
     ours = library.Client._transport_for_url
-    monkeypatch.setattr(library.Client, "_transport_for_url", lambda self, url: ours(self, url))
+    monkeypatch.setattr(library.Client, "_transport_for_url", lambda *args: ours(*args))  # noqa: PLW0108 - another tool's closure
     handle.remove()
     transport = library.MockTransport(lambda _request: library.Response(200, json={}))
     library.Client(transport=transport).post("http://x.test" + URL, json={"model": "m", "messages": []})
@@ -462,8 +508,8 @@ def test_inside_a_replay_block_no_thread_reaches_the_network(library, tape):
                 made.post(server.url + URL, content=b"{}")
             caught.append(True)
 
-        with pytest.raises(spantape.Miss), spantape.replay(tape):
-            thread = threading.Thread(target=call)
+        thread = threading.Thread(target=call)
+        with pytest.raises(spantape.Miss), spantape.replay(tape):  # noqa: PT012 - it is raised as the block is left
             thread.start()
             thread.join()
         assert (caught, server.requests) == ([True], [])

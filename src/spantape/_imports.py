@@ -20,5 +20,7 @@ def uncollected() -> Iterator[None]:
         yield
     finally:
         if was_on:
-            gc.collect(0)  # what was made meanwhile grows old here, so that it does not set off a full collection
+            gc.collect(
+                0
+            )  # what was made meanwhile grows old here, so that it does not set off a full collection
             gc.enable()

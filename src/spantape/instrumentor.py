@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor  # type: ignore[attr-defined] # not exported, and not always installed
 
 from spantape._instrument import Instrumentation, instrument
 

@@ -77,7 +77,11 @@ OPENAI_ANSWER = json.dumps(
         "choices": [
             {
                 "index": 0,
-                "message": {"role": "assistant", "content": "It is sunny in Paris, 21 degrees.", "refusal": None},
+                "message": {
+                    "role": "assistant",
+                    "content": "It is sunny in Paris, 21 degrees.",
+                    "refusal": None,
+                },
                 "logprobs": None,
                 "finish_reason": "stop",
             }
@@ -161,14 +165,22 @@ def anthropic_stream() -> list[bytes]:
 def messages(count: int) -> list[dict[str, str]]:
     text = "The quick brown fox {} jumps over the lazy dog and tells of it at length. "
     return [
-        {"role": "user" if i % 2 == 0 else "assistant", "content": text.format(i) * 4} for i in range(count - 1)
+        {"role": "user" if i % 2 == 0 else "assistant", "content": text.format(i) * 4}
+        for i in range(count - 1)
     ] + [{"role": "user", "content": "What is the weather in Paris?"}]
 
 
 def tools(flat: bool) -> list[dict[str, Any]]:
-    schema = {"type": "object", "properties": {"city": {"type": "string", "description": "A city"}}, "required": ["city"]}
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string", "description": "A city"}},
+        "required": ["city"],
+    }
     if flat:
-        return [{"name": f"tool_{i}", "description": "Tells the weather. " * 4, "input_schema": schema} for i in range(5)]
+        return [
+            {"name": f"tool_{i}", "description": "Tells the weather. " * 4, "input_schema": schema}
+            for i in range(5)
+        ]
     return [
         {
             "type": "function",
@@ -178,8 +190,14 @@ def tools(flat: bool) -> list[dict[str, Any]]:
     ]
 
 
-SHORT = [{"role": "system", "content": "You are brief."}, {"role": "user", "content": "What is the weather in Paris?"}]
-SHORT_ANTHROPIC = [{"role": "user", "content": "Hello."}, {"role": "user", "content": "What is the weather in Paris?"}]
+SHORT = [
+    {"role": "system", "content": "You are brief."},
+    {"role": "user", "content": "What is the weather in Paris?"},
+]
+SHORT_ANTHROPIC = [
+    {"role": "user", "content": "Hello."},
+    {"role": "user", "content": "What is the weather in Paris?"},
+]
 
 # --- cases -------------------------------------------------------------------------------------------------------
 
@@ -188,7 +206,9 @@ def openai_client(pieces: list[bytes], content_type: str = "application/json") -
     import openai
 
     return openai.OpenAI(
-        api_key="none", base_url="http://model.test/v1", http_client=httpx2.Client(transport=Memory(content_type, pieces))
+        api_key="none",
+        base_url="http://model.test/v1",
+        http_client=httpx2.Client(transport=Memory(content_type, pieces)),
     )
 
 
@@ -196,7 +216,9 @@ def anthropic_client(pieces: list[bytes], content_type: str = "application/json"
     import anthropic
 
     return anthropic.Anthropic(
-        api_key="none", base_url="http://model.test", http_client=httpx2.Client(transport=Memory(content_type, pieces))
+        api_key="none",
+        base_url="http://model.test",
+        http_client=httpx2.Client(transport=Memory(content_type, pieces)),
     )
 
 
@@ -301,12 +323,10 @@ def peer_on() -> Iterator[None]:
 
 def round_us(call: Callable[[], None], count: int, calls_each: int) -> float:
     gc.collect()
-    pass
     start = time.process_time_ns()
     for _ in range(count):
         call()
     spent = time.process_time_ns() - start
-    pass
     return spent / 1000 / (count * calls_each)
 
 
@@ -352,7 +372,7 @@ def import_ms(rounds: int) -> dict[str, float]:
     for _ in range(rounds):
         for name, code in (("bare", IMPORT_BARE), ("spantape", IMPORT_OURS), ("peer", IMPORT_PEER)):
             program = f"{prelude}{code}; import time; print(time.process_time_ns() / 1e6)"
-            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # noqa: S603
+            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
             figures[name].append(float(done.stdout.strip().splitlines()[-1]))
     base = statistics.median(figures["bare"])
     return {name: statistics.median(values) - base for name, values in figures.items() if name != "bare"}
@@ -375,7 +395,9 @@ def main() -> None:
             f"{row['case']:40} {row['bare_us']:9.0f} {row['spantape']:9.1f} {row['bound_us']:7.0f} {row['peer']:9.1f}"
         )
     if imports:
-        print(f"{'import and instrument, ms':40} {'':9} {imports['spantape']:9.1f} {60:7} {imports['peer']:9.1f}")
+        print(
+            f"{'import and instrument, ms':40} {'':9} {imports['spantape']:9.1f} {60:7} {imports['peer']:9.1f}"
+        )
 
 
 if __name__ == "__main__":

@@ -37,19 +37,42 @@ class Prose:
 
     def __init__(self, seed: int = 7) -> None:
         self._random = random.Random(seed)
-        syllables = ["ka", "ro", "ti", "men", "sul", "da", "ver", "lo", "pin", "est", "ar", "um", "qua", "shi", "ber", "no"]
-        self._words = sorted({"".join(self._random.choices(syllables, k=self._random.randint(1, 4))) for _ in range(6000)})
+        syllables = [
+            "ka",
+            "ro",
+            "ti",
+            "men",
+            "sul",
+            "da",
+            "ver",
+            "lo",
+            "pin",
+            "est",
+            "ar",
+            "um",
+            "qua",
+            "shi",
+            "ber",
+            "no",
+        ]
+        self._words = sorted(
+            {"".join(self._random.choices(syllables, k=self._random.randint(1, 4))) for _ in range(6000)}
+        )
         self._random.shuffle(self._words)
         self._weights = [1 / (rank + 2) for rank in range(len(self._words))]
 
     def text(self, size: int) -> str:
         if self.repetitive:
-            return ("The quick brown fox jumps over the lazy dog while the tools of the agent hum along. " * 40)[:size]
+            return (
+                "The quick brown fox jumps over the lazy dog while the tools of the agent hum along. " * 40
+            )[:size]
         words = self._random.choices(self._words, self._weights, k=size // 6)
         return " ".join(words)[:size]
 
     def id(self, prefix: str) -> str:
-        return prefix + "".join(self._random.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=24))
+        return prefix + "".join(
+            self._random.choices("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", k=24)
+        )
 
 
 def script(turns: int) -> list[tuple[bytes, str]]:
@@ -89,7 +112,10 @@ TOOLS = [
         "function": {
             "name": name,
             "description": f"{name} the library. " * 6,
-            "parameters": {"type": "object", "properties": {"query": {"type": "string"}, "page": {"type": "integer"}}},
+            "parameters": {
+                "type": "object",
+                "properties": {"query": {"type": "string"}, "page": {"type": "integer"}},
+            },
         },
     }
     for name in ("search", "open", "quote")
@@ -97,9 +123,14 @@ TOOLS = [
 
 
 def agent(client: Any, answers: list[tuple[bytes, str]]) -> None:
-    messages: list[Any] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": "Tell me all about it."}]
+    messages: list[Any] = [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": "Tell me all about it."},
+    ]
     for _, result in answers:
-        reply = client.chat.completions.create(model="gpt-4o", messages=messages, tools=TOOLS).choices[0].message
+        reply = (
+            client.chat.completions.create(model="gpt-4o", messages=messages, tools=TOOLS).choices[0].message
+        )
         messages.append(
             {
                 "role": "assistant",
@@ -130,7 +161,10 @@ def client(transport: httpx2.BaseTransport) -> Any:
     import openai
 
     return openai.OpenAI(
-        api_key="none", base_url="http://model.test/v1", max_retries=0, http_client=httpx2.Client(transport=transport)
+        api_key="none",
+        base_url="http://model.test/v1",
+        max_retries=0,
+        http_client=httpx2.Client(transport=transport),
     )
 
 
@@ -174,7 +208,8 @@ def spans_of(answers: list[tuple[bytes, str]]) -> dict[str, float]:
     with spantape.instrument(provider):
         agent(client(Scripted([body for body, _ in answers])), answers)
     whole = b"".join(
-        encode_spans(batches.spans[at : at + 512]).SerializeToString() for at in range(0, len(batches.spans), 512)
+        encode_spans(batches.spans[at : at + 512]).SerializeToString()
+        for at in range(0, len(batches.spans), 512)
     )
     return {
         "otlp_kb": len(whole) / 1e3,
@@ -250,8 +285,7 @@ def replay_of(answers: list[tuple[bytes, str]], path: Path, rounds: int) -> dict
         figures["bare"].append(cpu_s(bare))
         figures["spantape"].append(cpu_s(ours))
     ratio = statistics.median(o / b for o, b in zip(figures["spantape"], figures["bare"], strict=True))
-    result = {"bare_s": statistics.median(figures["bare"]), "replay_ratio": ratio}
-    return result
+    return {"bare_s": statistics.median(figures["bare"]), "replay_ratio": ratio}
 
 
 def vcrpy_of(answers: list[tuple[bytes, str]], cassette: Path) -> dict[str, float]:
@@ -275,7 +309,9 @@ def vcrpy_s(answers: list[tuple[bytes, str]], cassette: Path) -> float:
         made = openai.OpenAI(api_key="none", base_url=base_url, max_retries=0)
         agent(made, answers)
 
-    with ModelServer(_in_order([raw(200, {"content-type": "application/json"}, body) for body, _ in answers])) as server:
+    with ModelServer(
+        _in_order([raw(200, {"content-type": "application/json"}, body) for body, _ in answers])
+    ) as server:
         url = server.base_url("openai")
         with recorder.use_cassette(str(cassette), record_mode="all"):
             run(url)
@@ -308,7 +344,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--repetitive", action="store_true", help="the same words again and again, as in other benchmarks")
+    parser.add_argument(
+        "--repetitive", action="store_true", help="the same words again and again, as in other benchmarks"
+    )
     arguments = parser.parse_args()
     Prose.repetitive = arguments.repetitive
     answers = script(arguments.turns)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Sequence
+from importlib import import_module
 from typing import Any
 
 import zstandard
@@ -38,10 +39,10 @@ def _gzip() -> Decode:
 
 def _brotli() -> Decode | None:
     try:
-        import brotli
+        brotli: Any = import_module("brotli")
     except ImportError:
         try:
-            import brotlicffi as brotli
+            brotli = import_module("brotlicffi")
         except ImportError:
             return None
     decoder = brotli.Decompressor()

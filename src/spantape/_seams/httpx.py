@@ -181,9 +181,12 @@ def _built(module: ModuleType, request: Any, served: Served, stream: Any) -> Any
 def error_of(module: ModuleType, kind: str, message: str, request: Any) -> BaseException:
     """The library's own exception of that class name; a transport error where it has none of that name."""
     found = getattr(module, kind.rpartition(".")[2], None)
+    error: BaseException
     if isinstance(found, type) and issubclass(found, module.TransportError):
-        return found(message, request=request)
-    return module.TransportError(f"{kind}: {message}", request=request)  # type: ignore[no-any-return]
+        error = found(message, request=request)
+    else:
+        error = module.TransportError(f"{kind}: {message}", request=request)
+    return error
 
 
 def _watch(crossing: Crossing, response: Any, tee: Any) -> None:

@@ -177,10 +177,7 @@ class Gate:
         if next(self._holding(text), None) is not None:
             return True
         shape = text.translate(SHAPE)
-        for hint in self._shapes:
-            if hint in shape:
-                return True
-        return False
+        return any(hint in shape for hint in self._shapes)
 
     def _holding(self, text: bytes) -> Iterator[_Group]:
         """The groups of which a hint is in `text`."""
@@ -215,7 +212,9 @@ def _grouped(hints: Mapping[bytes, list[int]]) -> dict[int, _Group]:
             before, _, after = hint.partition(anchor)
             behind = b"(?<=" + re.escape(hint) + b")" if before else b""
             ends.setdefault(after, []).append(behind)
-        forms = [re.escape(after) + b"(?:" + b"|".join(sorted(behind)) + b")" for after, behind in ends.items()]
+        forms = [
+            re.escape(after) + b"(?:" + b"|".join(sorted(behind)) + b")" for after, behind in ends.items()
+        ]
         pattern = re.compile(re.escape(anchor) + b"(?:" + b"|".join(sorted(forms)) + b")")
         groups[anchor[0]] = _Group(anchor, pattern, {hint: hints[hint] for hint in members})
     return groups
