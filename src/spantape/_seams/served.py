@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from spantape._framing.whole import is_whole
 from spantape._model import Failure, Headers, Response, header
 from spantape.errors import Miss, NotReplayable
 from spantape.tape.model import ExchangeStep
-
-_DONE_EVENTS = (
-    b"data: [DONE]",
-    b"data:[DONE]",
-    b"event: message_stop",
-    b'"type":"response.completed"',
-    b'"type": "response.completed"',
-)
-_TAIL_BYTES = 4096
 
 
 class Served:
@@ -69,7 +61,7 @@ class Served:
             if length:
                 yield response.body[at : at + length]
             at += length
-        if self.step.end in ("closed", "abandoned") and not _is_whole(response):
+        if self.step.end in ("closed", "abandoned") and not is_whole(response.headers, response.body):
             raise self._read_on(response)
 
     def broke(self) -> Failure | None:
@@ -96,16 +88,3 @@ class Served:
             step=self.step.index,
             field="response",
         )
-
-
-def _is_whole(response: Response) -> bool:
-    """Whether a body that was not read to its end holds all that its API sends: clients stop at the last event."""
-    length = header(response.headers, "content-length")
-    if length is not None:
-        return length == str(len(response.body))
-    tail = response.body[-_TAIL_BYTES:]
-    return any(event in tail for event in _DONE_EVENTS) or _last_event_is_final(tail)
-
-
-def _last_event_is_final(tail: bytes) -> bool:
-    return b"response.completed" in tail or b"response.incomplete" in tail or b"response.failed" in tail

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from spantape._dialects import known_host, provider_name, recognise
 from spantape._framing.content import undo
+from spantape._framing.whole import is_whole
 from spantape._model import End, Failure, Headers, header
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ class Outcome:
     first_chunk_ns: int | None = field(default=None)
 
     def settle(self, undoes: Collection[str] | None = None) -> None:
-        """Undo the content-encoding, as the client does: fills `body` and `lengths`, which sum to its length."""
+        """Undo the content-encoding, as the client does: fills `body` and `lengths`, which sum to its length.
+
+        A body that was closed with nothing left to come is complete.
+        """
         chunks = self.chunks
         encoding = header(self.headers, "content-encoding") or ""
         if encoding and (plain := undo(chunks, encoding, undoes)) is not None:
@@ -88,5 +92,7 @@ class Outcome:
             self.headers = tuple(pair for pair in self.headers if pair[0] not in dropped)
         self.body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self.lengths = tuple(map(len, chunks)) if len(chunks) > 1 else ()
+        if self.end == "closed" and self.status is not None and is_whole(self.headers, self.body):
+            self.end = "complete"
         if self.times_ns:
             self.first_chunk_ns = self.times_ns[0]
