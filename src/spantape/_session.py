@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -175,6 +176,7 @@ class ReplaySession(Session):
         require_payloads(self.tape.steps)
         self.player = Player(self.tape, rules, allow_unused=allow_unused, retries=retries)
         self._run = Run("", Redactor() if redact else None)
+        self._turn = threading.Lock()
         self._pauses = pauses
         self._copy: Recording | None = None
         if record_to is not None:
@@ -191,11 +193,24 @@ class ReplaySession(Session):
         """
         call.settle()
         call.replayed = True
-        step = self._find(call)
+        with self._turn:  # no call is numbered and not yet found while another's numbers change
+            request, verbatim = self._requests(call)
+            step = self._find(request, verbatim)
+            if step is not None:
+                self._agree(request.url.encode() + request.body, lambda: self.player.numbering(step, request))
         return None if step is None else self._crossing(call, step)
 
-    def _find(self, call: Call) -> ExchangeStep | None:
-        return self.player.answer(*self._requests(call))
+    def _find(self, request: Request, verbatim: Request | None) -> ExchangeStep | None:
+        return self.player.answer(request, verbatim)
+
+    def _agree(self, asked: bytes, numbering: Callable[[], list[tuple[bytes, bytes]]]) -> None:
+        """Number the secrets in what was asked as the step that answers it does, from here on."""
+        redactor = self._run.redactor
+        if redactor is None or redactor.is_settled(asked) or not redactor.agree(numbering()):
+            return
+        self._run.forget_bodies()  # they were written with the old numbers
+        if self._copy is not None:
+            self._copy.forget_bodies()
 
     def _requests(self, call: Call) -> tuple[Request, Request | None]:
         """The request as it is recorded, and as it is, where that differs: imported tapes hold bodies verbatim."""
@@ -243,7 +258,16 @@ class ReplaySession(Session):
         Raises:
             Miss: the tape does not hold it.
         """
-        return self._observed(self.player.tool(name, self._clean(arguments)))
+        with self._turn:
+            clean = self._clean(arguments)
+            step = self._find_tool(name, clean)
+            if step is None:
+                return None
+            self._agree(encode(clean).encode(), lambda: self.player.tool_numbering(step, clean))
+        return self._observed(step)
+
+    def _find_tool(self, name: str, arguments: Json) -> ToolStep | None:
+        return self.player.tool(name, arguments)
 
     def _observed(self, step: ToolStep) -> ToolStep:
         """`step`, once the numbers of the placeholders that it gives back are taken, as they were when it ran."""
@@ -298,8 +322,8 @@ class ExtendSession(ReplaySession):
         )
         self.targets = []
 
-    def _find(self, call: Call) -> ExchangeStep | None:
-        return self.player.find(*self._requests(call))
+    def _find(self, request: Request, verbatim: Request | None) -> ExchangeStep | None:
+        return self.player.find(request, verbatim)
 
     def cross(self, call: Call) -> Crossing | None:
         """The crossing of `call`: answered where the tape holds it, else live and recorded."""
@@ -309,10 +333,8 @@ class ExtendSession(ReplaySession):
         call.replayed = False
         return Crossing(call, [*wanted_targets(call, None), self._recording.target], self)
 
-    def answer_tool(self, name: str, arguments: Json) -> ToolStep | None:
-        """The recorded call of a tool, None where the tape does not hold it: the tool is run and recorded."""
-        step = self.player.find_tool(name, self._clean(arguments))
-        return None if step is None else self._observed(step)
+    def _find_tool(self, name: str, arguments: Json) -> ToolStep | None:
+        return self.player.find_tool(name, arguments)
 
     def invocation_targets(self, *, replayed: bool) -> list[Target]:
         """Only what the tape does not have yet is recorded."""

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from spantape._model import Headers
 from spantape._spans.detectors import DEFAULT_DETECTORS, Detector
+from spantape._spans.edits import Edit, apply_edits, shift_chunks
 from spantape._spans.kept import (
     KEEP_REQUEST_HEADERS,
     KEEP_REQUEST_PREFIXES,
@@ -53,14 +54,6 @@ _clean_headers: dict[Headers, None] = {}
 """URLs and kept request headers in which the default detectors find nothing: clients send the same ones each time."""
 
 
-class Edit(NamedTuple):
-    """`replacement` in place of the bytes `start:stop`."""
-
-    start: int
-    stop: int
-    replacement: bytes
-
-
 class Secret(NamedTuple):
     """A secret at the bytes `start:stop` of a body; `value` is what it says, without escapes."""
 
@@ -68,40 +61,6 @@ class Secret(NamedTuple):
     stop: int
     kind: str
     value: bytes
-
-
-def apply_edits(data: bytes, edits: Sequence[Edit]) -> bytes:
-    """`data` with `edits` made (in order, not overlapping); `data` itself where there are none."""
-    if not edits:
-        return data
-    parts: list[bytes] = []
-    at = 0
-    for edit in edits:
-        parts += (data[at : edit.start], edit.replacement)
-        at = edit.stop
-    parts.append(data[at:])
-    return b"".join(parts)
-
-
-def shift_chunks(lengths: Sequence[int], edits: Sequence[Edit]) -> tuple[int, ...]:
-    """The lengths of the same chunks after `edits`; a replacement belongs to the chunk in which its secret began."""
-    if not edits:
-        return tuple(lengths)
-    shifted: list[int] = []
-    waiting = iter(edits)
-    edit = next(waiting, None)
-    end = shift = before = 0
-    for length in lengths:
-        end += length
-        while edit is not None and edit.stop <= end:
-            shift += len(edit.replacement) - (edit.stop - edit.start)
-            edit = next(waiting, None)
-        cut = end + shift
-        if edit is not None and edit.start < end:
-            cut = edit.start + shift + len(edit.replacement)
-        shifted.append(cut - before)
-        before = cut
-    return tuple(shifted)
 
 
 class Redactor:
@@ -122,6 +81,7 @@ class Redactor:
         self._learned: dict[str, str] = {}
         self._literals: tuple[Literal, ...] = ()
         self._forms: dict[bytes, bytes] = {}
+        self._agreed: set[bytes] = set()
         self._lock = threading.RLock()
         self.counts: dict[str, int] = {}
         for literal in literals:
@@ -253,6 +213,44 @@ class Redactor:
                 for kind, number in seen:
                     self._taken.setdefault(kind.decode(), set()).add(int(number))
         return bool(seen)
+
+    def is_settled(self, text: bytes) -> bool:
+        """Whether every placeholder in `text` is one that a tape has for its secret; see `agree`."""
+        if len(self._agreed) == len(self._placeholders):
+            return True
+        with self._lock:
+            open_ = [
+                placeholder
+                for secret, placeholder in self._placeholders.items()
+                if secret not in self._agreed
+            ]
+        return not any(placeholder in text for placeholder in open_)
+
+    def agree(self, pairs: Iterable[tuple[bytes, bytes]]) -> bool:
+        """Give secrets the placeholders that a tape has for them; True where one changed.
+
+        Each pair is a placeholder of this run and the recorded one in its place. Runs that do things in another order,
+        as threads do, number the same secrets otherwise. What was agreed on once stays.
+        """
+        changed = False
+        with self._lock:
+            holders = {placeholder: secret for secret, placeholder in self._placeholders.items()}
+            for ours, theirs in pairs:
+                secret, other = holders.get(ours), holders.get(theirs)
+                if secret is None or secret in self._agreed or (other is not None and other in self._agreed):
+                    continue
+                self._agreed.add(secret)
+                if ours == theirs:
+                    continue
+                changed = True
+                self.observe(theirs)
+                self._placeholders[secret] = theirs
+                holders[theirs] = secret
+                del holders[ours]
+                if other is not None:
+                    self._placeholders[other] = ours
+                    holders[ours] = other
+        return changed
 
     def since(self, before: Mapping[str, int]) -> tuple[str, ...]:
         """What was replaced since `counts` was `before`: "<kind>:<count>" for each kind, by name."""

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from spantape._dialects._base import Asked
 from spantape._spans.body import Base, Body
 from spantape._spans.delta import find_delta
-from spantape._spans.redaction import Edit, Redactor, widened
+from spantape._spans.edits import Edit, apply_edits
+from spantape._spans.redaction import Redactor, widened
 
 BODIES_PER_RUN = 8
 BODIES_BYTES = 24 * 1024 * 1024
@@ -179,19 +180,6 @@ def _merge(carried: Sequence[Edit], new: Sequence[Edit], searched: tuple[int, in
         and not any(old.start < edit.stop and edit.start < old.stop for edit in new)
     ]
     return sorted([*kept, *new], key=lambda edit: edit.start)
-
-
-def apply_edits(data: bytes, edits: Sequence[Edit]) -> bytes:
-    """`data` with the edits made (in order, not overlapping); `data` itself where there are none."""
-    if not edits:
-        return data
-    parts: list[bytes] = []
-    at = 0
-    for edit in edits:
-        parts += (data[at : edit.start], edit.replacement)
-        at = edit.stop
-    parts.append(data[at:])
-    return b"".join(parts)
 
 
 @dataclass(slots=True)

@@ -110,6 +110,15 @@ def renumbered(text: bytes) -> bytes:
     return PLACEHOLDER.sub(replace, text)
 
 
+def paired(live: bytes, recorded: bytes) -> list[tuple[bytes, bytes]]:
+    """The placeholders of one text with those of another in their places; none where they do not correspond."""
+    ours = [found[0] for found in PLACEHOLDER.finditer(live)]
+    theirs = [found[0] for found in PLACEHOLDER.finditer(recorded)]
+    if len(ours) != len(theirs) or renumbered(live) != renumbered(recorded):
+        return []
+    return list(dict.fromkeys(zip(ours, theirs, strict=True)))
+
+
 def has_placeholder(text: bytes) -> bool:
     """Whether redaction left a placeholder in the text."""
     return b"__" in text and PLACEHOLDER.search(text) is not None

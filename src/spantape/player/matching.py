@@ -170,6 +170,11 @@ class Matcher:
         queue = self._exact.get(key)
         return None if queue is None else take(queue)
 
+    def text(self, request: Request) -> bytes:
+        """A request in canonical form."""
+        route = self.routes.of(request.method, request.url, request.headers)
+        return route.text() + b"\0" + canonical_body(request.body, request.headers, self.rules)
+
     def forms(self, route: Route, body: bytes, headers: Headers) -> Forms:
         """The digests of a request by which the canonical index finds it."""
         text = route.text() + b"\0" + canonical_body(body, headers, self.rules)

@@ -12,6 +12,7 @@ from spantape._fields import json_differences
 from spantape._model import Json, Request, Response
 from spantape._spans import names
 from spantape.errors import Miss, TapeError, UnusedSteps, UsageError
+from spantape.player.canonical import paired
 from spantape.player.matching import Exact, Forms, Matcher, Queue
 from spantape.player.miss import exchange_miss, tool_miss
 from spantape.player.preview import step_line
@@ -98,6 +99,19 @@ class Player:
 
     def _attempt(self, request: Request) -> int | None:
         return attempt_number(request.headers) if self._attempts.number else None
+
+    def numbering(self, step: ExchangeStep, request: Request) -> list[tuple[bytes, bytes]]:
+        """The placeholders of a request, each with the one that stands in its place in the step that answers it."""
+        recorded = Request(step.method, step.url, step.request_headers, step.request_body())
+        if recorded.body == request.body and recorded.url == request.url:
+            return paired(request.url.encode() + request.body, request.url.encode() + request.body)
+        return paired(self._matcher.text(request), self._matcher.text(recorded))
+
+    def tool_numbering(self, step: ToolStep, arguments: Json) -> list[tuple[bytes, bytes]]:
+        """As `numbering`, of a tool's arguments."""
+        return paired(
+            self._calls.arguments(arguments).canonical, self._calls.arguments(step.arguments).canonical
+        )
 
     def tool(self, name: str, arguments: Json) -> ToolStep:
         """The recorded call of the tool `name` with these arguments; the steps under it count as covered.
