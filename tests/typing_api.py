@@ -130,3 +130,8 @@ def errors(error: spantape.TapeError, miss: spantape.Miss) -> None:
 
 def decorate(function: Callable[[int], str]) -> Callable[[int], str]:
     return spantape.tool(function)
+
+
+def opening() -> None:
+    with spantape.replay("a.tape") as session:
+        assert_type(str(session.receipt()), str)

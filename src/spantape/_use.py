@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, TypeVar, get_args
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_args
 
 from spantape import _state
 from spantape._session import ExtendSession, Mode, RecordSession, ReplaySession, RerecordSession, Session
@@ -20,7 +20,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Use:
+S_co = TypeVar("S_co", bound=Session, covariant=True)
+
+
+class Use(Generic[S_co]):
     """One block over one tape: `with`, `async with`, or a decorator of a sync or async function or generator.
 
     Entering gives the session. As a decorator each call opens a block of its own.
@@ -34,10 +37,10 @@ class Use:
         self._settings = settings
         self._entered: list[Session] = []
 
-    def __enter__(self) -> Session:
+    def __enter__(self) -> S_co:
         _state.hold_seams()
         try:
-            session = self._open()
+            session = cast("S_co", self._open())  # the mode says which session it is
         except BaseException:
             _state.release_seams()
             raise
@@ -56,7 +59,7 @@ class Use:
         finally:
             _state.release_seams()
 
-    async def __aenter__(self) -> Session:
+    async def __aenter__(self) -> S_co:
         return self.__enter__()
 
     async def __aexit__(
@@ -64,7 +67,7 @@ class Use:
     ) -> None:
         self.__exit__(kind, error, traceback)
 
-    def _again(self) -> Use:
+    def _again(self) -> Use[S_co]:
         return Use(self._path, self._mode, self._settings)
 
     def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
@@ -97,7 +100,7 @@ def recorded(path: Path) -> bool:
     return path.exists() or path.with_name(path.name + ".journal").exists()
 
 
-def _inside(function: Callable[..., Any], block: Callable[[], Use]) -> Callable[..., Any]:
+def _inside(function: Callable[..., Any], block: Callable[[], Use[Any]]) -> Callable[..., Any]:
     if inspect.isasyncgenfunction(function):
         return _inside_async_generator(function, block)
     if inspect.iscoroutinefunction(function):
@@ -122,7 +125,9 @@ def _inside(function: Callable[..., Any], block: Callable[[], Use]) -> Callable[
     return plain
 
 
-def _inside_async_generator(function: Callable[..., Any], block: Callable[[], Use]) -> Callable[..., Any]:
+def _inside_async_generator(
+    function: Callable[..., Any], block: Callable[[], Use[Any]]
+) -> Callable[..., Any]:
     async def async_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         with block():
             generator = function(*args, **kwargs)
@@ -155,7 +160,7 @@ def use(
     pauses: bool = False,
     record_to: str | PathLike[str] | None = None,
     on_drift: Literal["warn", "raise", "replace"] = "warn",
-) -> Use:
+) -> Use[Session]:
     """A block over the tape at `path`, as a context manager or a decorator, for sync and async code.
 
     `mode`: "auto" replays where the tape exists and records where it does not; "record" records anew; "replay"
@@ -190,9 +195,9 @@ def use(
     return Use(path, mode, settings)
 
 
-def record(path: str | PathLike[str], *, name: str | None = None, redact: bool = True) -> Use:
+def record(path: str | PathLike[str], *, name: str | None = None, redact: bool = True) -> Use[RecordSession]:
     """A block whose calls are recorded to the tape at `path`; see `use`."""
-    return use(path, "record", name=name, redact=redact)
+    return cast("Use[RecordSession]", use(path, "record", name=name, redact=redact))
 
 
 def replay(
@@ -204,9 +209,9 @@ def replay(
     pauses: bool = False,
     redact: bool = True,
     record_to: str | PathLike[str] | None = None,
-) -> Use:
+) -> Use[ReplaySession]:
     """A block whose calls are answered from the tape at `path`; see `use`."""
-    return use(
+    block = use(
         path,
         "replay",
         match=match,
@@ -216,3 +221,4 @@ def replay(
         redact=redact,
         record_to=record_to,
     )
+    return cast("Use[ReplaySession]", block)

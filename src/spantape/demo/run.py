@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
@@ -22,9 +22,6 @@ from spantape.demo.guard import NetworkGuard
 from spantape.demo.receipt import DemoReceipt
 from spantape.errors import Miss
 from spantape.testing import ModelServer, OtlpReceiver
-
-if TYPE_CHECKING:
-    from spantape._session import ReplaySession
 
 ADDRESS: Final = "ada.lovelace@example.org"
 QUESTION: Final = f"Is it warmer in Oslo or in Lisbon? Answer to {ADDRESS}, please."
@@ -98,7 +95,7 @@ def _record(files: Files, planner: Planner, server: ModelServer) -> proof.Live:
 def _replay(files: Files, planner: Planner) -> proof.Replay:
     with NetworkGuard() as guard, spantape.replay(files.tape, record_to=files.second) as session:
         answer = planner.plan(QUESTION)
-    return proof.Replay(answer, tuple(guard.seen), cast("ReplaySession", session).receipt())
+    return proof.Replay(answer, tuple(guard.seen), session.receipt())
 
 
 def _control(files: Files, planner: Planner) -> str:
