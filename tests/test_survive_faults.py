@@ -291,7 +291,7 @@ def reached(world, parts):
     every = {code for seen in frames.values() for code in seen}
     found: dict[str, Reached] = {}
     for function in [thing for thing in gc.get_objects() if isinstance(thing, types.FunctionType)]:
-        if function.__code__ in every and "<locals>" not in function.__qualname__:
+        if function.__code__ in every and "<locals>" not in function.__code__.co_qualname:
             one = Reached(function)
             one.parts = [part for part in parts if function.__code__ in frames[part]]
             one.guarded = all(frames[part][function.__code__] for part in one.parts)

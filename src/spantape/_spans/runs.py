@@ -108,8 +108,9 @@ class Run:
     def _edits(self, raw: bytes, origin: Base | None, *, clean: bool) -> Sequence[Edit]:
         if self.redactor is None:
             return ()
-        if origin is None:
-            return () if clean else self.redactor.edits(raw)
+        if origin is None or b"\0" in raw:  # what of a binary body is text is told by the whole of it
+            known = clean and (origin is None or not origin.body.edits)
+            return () if known else self.redactor.edits(raw)
         start, stop = origin.prefix, len(raw) - origin.suffix
         new = () if clean else self.redactor.edits(raw, start, stop)
         if not origin.body.edits:

@@ -109,9 +109,9 @@ class Loopback:
         thread = threading.Thread(
             target=self._run, args=(target, *args), name=type(self).__name__, daemon=True
         )
-        with self._lock:
+        with self._lock:  # whoever closes joins those that are here, so they have started
             self._threads.add(thread)
-        thread.start()
+            thread.start()
 
     def _run(self, target: object, *args: object) -> None:
         try:
