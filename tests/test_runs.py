@@ -5,7 +5,7 @@ import threading
 
 import httpx2
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace.sampling import Decision, Sampler, SamplingResult
 
@@ -367,6 +367,7 @@ def test_a_body_whose_text_changed_anywhere_is_redacted_as_if_it_were_searched_w
 @settings(max_examples=100, deadline=None)
 @given(sentences, sentences, sentences)
 def test_a_body_that_is_no_json_is_redacted_as_if_it_were_searched_whole(head, middle, tail):
+    assume("\0" not in head + middle + tail)  # in a binary body only the text of what is new is looked at
     run, whole = Run("r", Redactor()), Redactor()
     filler = "plain words without any quotes. " * 9
     for text in (head + tail, head + middle + tail, head + middle):
