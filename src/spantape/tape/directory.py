@@ -14,11 +14,11 @@ import secrets
 import sys
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spantape._spans import names
 from spantape.errors import TapeError
@@ -130,7 +130,7 @@ class TapeDirectory:
 
     def _route(self, span: ReadableSpan) -> None:
         trace = span.context.trace_id if span.context else 0
-        attributes = span.attributes or {}
+        attributes: Mapping[str, Any] = span.attributes or {}
         run_id = attributes.get(names.RUN_ID)
         if not isinstance(run_id, str) or not run_id:
             known = self._runs.get(trace)
