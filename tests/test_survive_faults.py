@@ -38,6 +38,11 @@ from spantape.errors import TapeError
 from spantape_exporters.tape import TapeSpanExporter
 from survive_sdks import CHAT, MESSAGES, RESPONSES, plain
 
+# a fault takes the place of a function's code, whatever kind of function it is; 3.13 warns of that
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Assigning a code object of non-matching type:DeprecationWarning"
+)
+
 OURS = (
     str(Path(spantape.__file__).parent),
     str(Path(sys.modules[TapeSpanExporter.__module__].__file__).parent),
