@@ -369,10 +369,13 @@ def import_ms(rounds: int) -> dict[str, float]:
     """CPU milliseconds of a whole process beyond the SDKs and the OpenTelemetry SDK, which the program has anyway."""
     prelude = "from opentelemetry.sdk.trace import TracerProvider; P = TracerProvider(); "
     figures: dict[str, list[float]] = {"bare": [], "spantape": [], "peer": []}
+    compiled = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}  # as an installed package is: compiled once
     for _ in range(rounds):
         for name, code in (("bare", IMPORT_BARE), ("spantape", IMPORT_OURS), ("peer", IMPORT_PEER)):
             program = f"{prelude}{code}; import time; print(time.process_time_ns() / 1e6)"
-            done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+            done = subprocess.run(
+                [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=compiled
+            )
             figures[name].append(float(done.stdout.strip().splitlines()[-1]))
     base = statistics.median(figures["bare"])
     return {name: statistics.median(values) - base for name, values in figures.items() if name != "bare"}

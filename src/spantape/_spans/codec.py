@@ -340,11 +340,14 @@ def write_chunks(lengths: Sequence[int], times_ns: Sequence[int] = ()) -> str:
 
 def _run_lengths(entries: list[str]) -> list[str]:
     runs: list[str] = []
-    start = 0
-    for index in range(1, len(entries) + 1):
-        if index == len(entries) or entries[index] != entries[start]:
-            runs.append(entries[start] if index - start == 1 else f"{entries[start]}x{index - start}")
-            start = index
+    last, count = entries[0], 0
+    for entry in entries:
+        if entry == last:
+            count += 1
+        else:
+            runs.append(last if count == 1 else f"{last}x{count}")
+            last, count = entry, 1
+    runs.append(last if count == 1 else f"{last}x{count}")
     return runs
 
 

@@ -234,9 +234,13 @@ class RunBook:
         A body that is sent again as it was belongs to the same run where the client says that it retries.
         """
         with self._lock:
-            recent = list(reversed(self._rootless.values()))
-        for run, body, span_context in recent:
-            if body.path == path and (_continues(raw, body) or (resent and raw == body.raw)):
+            heads = list(self._rootless.values())
+        size = len(raw)
+        for run, body, span_context in reversed(heads):
+            # told by their lengths first: most conversations that are under way are not this one
+            if not (len(body.raw) < size or resent) or body.path != path:
+                continue
+            if _continues(raw, body) or (resent and raw == body.raw):
                 return Found(run, span_context)
         return None
 
