@@ -377,8 +377,11 @@ def import_ms(rounds: int) -> dict[str, float]:
                 [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=compiled
             )
             figures[name].append(float(done.stdout.strip().splitlines()[-1]))
-    base = statistics.median(figures["bare"])
-    return {name: statistics.median(values) - base for name, values in figures.items() if name != "bare"}
+    return {
+        name: statistics.median(mine - other for mine, other in zip(values, figures["bare"], strict=True))
+        for name, values in figures.items()
+        if name != "bare"
+    }
 
 
 def main() -> None:
@@ -388,7 +391,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     rows = measure(arguments.rounds, arguments.only)
-    imports = {} if arguments.only else import_ms(max(arguments.rounds // 3, 3))
+    imports = {} if arguments.only else import_ms(max(arguments.rounds, 7))
     if arguments.json:
         print(json.dumps({"overhead": rows, "import_ms": imports}, indent=1))
         return
