@@ -157,3 +157,9 @@ def test_luhn_and_iban_agree_with_their_published_examples():
     assert not luhn(b"79927398710")
     assert iban(b"GB82 WEST 1234 5698 7654 32")
     assert not iban(b"GB82 WEST 1234 5698 7654 33")
+
+
+@pytest.mark.parametrize("between", [" ", ", ", "\n"])
+@pytest.mark.parametrize("card", ["4111 1111 1111 1111", "4111111111111111", "4111-1111-1111-1111"])
+def test_two_card_numbers_side_by_side_are_both_replaced(card, between):
+    assert Redactor().text(f"{card}{between}{card}") == f"__credit_card_1__{between}__credit_card_1__"
