@@ -426,7 +426,9 @@ def test_any_cut_of_an_answer_is_survived(entry):
             continue
         size = len(read.response)
         for end in {size // 5, size // 2, size - 3, size - 1} - {size}:
-            read.dialect.answer(read.response[: max(end, 0)], read.status, "text/event-stream", read.asked)
+            cut = read.response[: max(end, 0)]
+            answered = read.dialect.answer(cut, read.status, "text/event-stream", read.asked)
+            assert json.dumps(answered.messages), "messages are JSON, however little of them came"
 
 
 @EACH_FILE

@@ -62,6 +62,7 @@ def test_every_recording_answers_its_requests_in_another_spelling():
         for request in requests_of(steps):
             player.answer(respelled(request))
         player.close()
+        assert (player.receipt().answered, player.receipt().unused) == (len(steps), 0), path
 
 
 def test_every_request_with_something_added_is_a_miss_that_names_it():

@@ -222,7 +222,9 @@ def test_steps_that_nobody_asked_for_are_an_error_that_names_them():
 
 
 def test_unused_steps_can_be_allowed():
-    Player(tape(exchange(0)), allow_unused=True).close()
+    player = Player(tape(exchange(0)), allow_unused=True)
+    player.close()
+    assert player.receipt().unused == 1
 
 
 def test_tools_are_answered_by_name_and_arguments_in_recorded_order():
@@ -272,6 +274,7 @@ def test_parents_that_form_a_circle_do_no_harm():
     player = Player(tape(tool(0, "f", {}, parent=1), tool(1, "g", {}, parent=0)))
     player.tool("f", {})
     player.close()
+    assert (player.receipt().answered, player.receipt().covered, player.receipt().unused) == (1, 1, 0)
 
 
 def test_agents_are_entered_by_name_and_other_arguments_are_noted():
