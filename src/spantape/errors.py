@@ -12,6 +12,14 @@
     │   └── NotReplayable         the tape was recorded without payloads, or a span was cut on its way
     ├── UnusedSteps               a replay ended with recorded steps that nobody asked for
     ├── ReplayedError             a recorded tool's exception, of a class that is not loaded here
+    ├── EvidenceError             a bundle, an attestation or a key cannot be read or believed; names file and field
+    │   ├── SchemaViolation       a document is not what its version says; names the member
+    │   ├── NotCanonical          JSON without a canonical form (also a ValueError)
+    │   ├── KeyFileError          a key cannot be read or written: why, and which file
+    │   └── NotVerified           a check failed; carries the result with all that failed
+    │       ├── BadSignature      the bytes are not what the key signed
+    │       ├── Unsigned          nobody signed, and a signature is asked for
+    │       └── UnknownKey        signed by a key that is not trusted
     └── Drift                     a live run differs from its tape (mode rerecord, when asked to fail)
 
     Miss(BaseException)           a replayed program asked for something the tape does not hold
@@ -28,22 +36,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike, fspath
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
+    "BadSignature",
     "Drift",
+    "EvidenceError",
+    "KeyFileError",
     "Miss",
     "MissingBase",
+    "NotCanonical",
     "NotReplayable",
+    "NotVerified",
     "PartialTapeWarning",
     "RecordingWarning",
     "ReplayedError",
     "RoundTripWarning",
+    "SchemaViolation",
     "SeamError",
     "SpantapeError",
     "TapeDamaged",
     "TapeError",
     "TapeNotFound",
+    "UnknownKey",
+    "Unsigned",
     "UnusedSteps",
     "UsageError",
 ]
@@ -118,6 +134,74 @@ class ReplayedError(SpantapeError):
 
 class Drift(SpantapeError):
     """A live run differs from its tape."""
+
+
+class EvidenceError(SpantapeError):
+    """A bundle, an attestation or a key cannot be read or believed.
+
+    `what` says which document it is ("bundle", "actual", "key"), `path` its file, and `field` the member of it
+    (`sampling.temperature`), each None where it does not apply. The message names all of them.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        what: str | None = None,
+        path: str | PathLike[str] | None = None,
+        field: str | None = None,
+    ) -> None:
+        self.reason = reason
+        self.what = what
+        self.path = None if path is None else fspath(path)
+        self.field = field
+        super().__init__(self._message())
+
+    def _message(self) -> str:
+        file = None if self.path is None else repr(self.path)
+        document = " ".join(part for part in (self.what, file) if part)
+        place = ", ".join(part for part in (document, self.field) if part)
+        return f"{place}: {self.reason}" if place else self.reason
+
+
+class SchemaViolation(EvidenceError):
+    """A document is not what its version says: a member missing, unknown, or of the wrong type."""
+
+
+class NotCanonical(EvidenceError, ValueError):
+    """JSON that has no canonical form (RFC 8785): NaN, a member twice, half a surrogate, a number no double holds."""
+
+
+class KeyFileError(EvidenceError):
+    """A key cannot be read or written: no file, not a key, not Ed25519, a wrong passphrase."""
+
+
+class NotVerified(EvidenceError):
+    """A check failed. `result` is the whole outcome, with every check that failed."""
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        result: Any = None,
+        what: str | None = None,
+        path: str | PathLike[str] | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(reason, what=what, path=path, field=field)
+        self.result = result
+
+
+class BadSignature(NotVerified):
+    """The bytes are not what the key signed."""
+
+
+class Unsigned(NotVerified):
+    """Nobody signed the document, and the policy asks for a signature."""
+
+
+class UnknownKey(NotVerified):
+    """The document is signed, by a key that the policy does not trust."""
 
 
 class Miss(BaseException):
