@@ -49,6 +49,7 @@ def test_the_public_names_are_these():
     assert sorted(spantape.__all__) == [
         "BadSignature",
         "Drift",
+        "EmbedderError",
         "EvidenceError",
         "Instrumentation",
         "KeyFileError",

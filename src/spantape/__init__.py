@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spantape.errors import (
         BadSignature,
         Drift,
+        EmbedderError,
         EvidenceError,
         KeyFileError,
         Miss,
@@ -52,6 +53,7 @@ _HOMES = {
     "spantape.errors": (
         "BadSignature",
         "Drift",
+        "EmbedderError",
         "EvidenceError",
         "KeyFileError",
         "Miss",
@@ -84,6 +86,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "BadSignature",
     "Drift",
+    "EmbedderError",
     "EvidenceError",
     "Instrumentation",
     "KeyFileError",

@@ -12,6 +12,7 @@
     │   └── NotReplayable         the tape was recorded without payloads, or a span was cut on its way
     ├── UnusedSteps               a replay ended with recorded steps that nobody asked for
     ├── ReplayedError             a recorded tool's exception, of a class that is not loaded here
+    ├── EmbedderError             a model that makes vectors cannot be loaded or reached, or gave none
     ├── EvidenceError             a bundle, an attestation or a key cannot be read or believed; names file and field
     │   ├── SchemaViolation       a document is not what its version says; names the member
     │   ├── NotCanonical          JSON without a canonical form (also a ValueError)
@@ -41,6 +42,7 @@ from typing import Any, ClassVar
 __all__ = [
     "BadSignature",
     "Drift",
+    "EmbedderError",
     "EvidenceError",
     "KeyFileError",
     "Miss",
@@ -130,6 +132,10 @@ class UnusedSteps(SpantapeError):
 
 class ReplayedError(SpantapeError):
     """The exception that a recorded tool raised, of a class that is not loaded here or wants more than a message."""
+
+
+class EmbedderError(SpantapeError):
+    """A model that makes vectors of texts cannot be loaded or reached, or gave something else than vectors."""
 
 
 class Drift(SpantapeError):

@@ -1,0 +1,1 @@
+"""How equal two answers are in meaning: cosine, embedders, parsed values, facts."""
