@@ -99,12 +99,13 @@ def _paired(one: NDArray[Any], other: NDArray[Any]) -> NDArray[Any]:
 def _units(rows: Vectors, name: str) -> Vectors:
     """The rows, each divided by its length."""
     squares = _squares(rows)
-    if _exact(squares):
-        return rows / np.sqrt(squares)[:, None]
-    wide = rows.astype(np.float64)
-    squares = _squares(wide)
-    _check(squares, "similarity_matrix", name)
-    units: Vectors = (wide / np.sqrt(squares)[:, None]).astype(np.float32)
+    if not _exact(squares):
+        wide = rows.astype(np.float64)
+        squares = _squares(wide)
+        _check(squares, "similarity_matrix", name)
+        rows = np.divide(wide, np.sqrt(squares)[:, None]).astype(np.float32)
+        return _units(rows, name)
+    units: NDArray[Any] = rows / np.sqrt(squares)[:, None]
     return units
 
 
