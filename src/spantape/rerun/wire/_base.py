@@ -1,0 +1,182 @@
+"""What a wire API is here: a request read into the step record's terms, and written from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from spantape.errors import UsageError
+
+Members = dict[str, Any]
+"""The members of a JSON object."""
+
+TRAVEL: Final = frozenset({"model", "stream", "stream_options"})
+"""Members that say how the answer travels, or that stand elsewhere in a record."""
+
+SAID_IN_HEADERS: Final = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
+"""Request headers that change what is asked."""
+
+
+class NotACallError(Exception):
+    """A request that asks nothing which could be asked again; its text says why, without a place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a request asks of a model.
+
+    `sampling` and `inputs` are members of a step record: `inputs` has `system_prompt`, `messages` and, where tools
+    are offered, `tools`, the latter two as they are on the wire. `options` are the other members of the request, as
+    they are on the wire; those that are null, and those that say how the answer travels, are left out. `headers` are
+    those that change what is asked.
+    """
+
+    api: str
+    model: str
+    sampling: Members
+    inputs: Members
+    options: Members = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """One wire API: its dialect's name, the end of its path, and the two ways between request and call.
+
+    `sampling` gives, for a member of a record's sampling, the wire's names for it, the usual one first. `read` takes
+    the inputs out of the members of a request, and `put` puts them in; it raises `UsageError` where they do not fit.
+    """
+
+    name: str
+    path: str
+    sampling: Mapping[str, Sequence[str]]
+    read: Callable[[Members], Members]
+    put: Callable[[Members, Members], None]
+    nameless: Callable[[Members], bool] = lambda _options: (
+        False
+    )  # whether the path names the model, not the body
+
+    def call(self, model: str, body: Members) -> Call:
+        """What the request with the members `body` asks of `model`.
+
+        Raises:
+            NotACallError: there is nothing in it to be asked.
+        """
+        rest = {key: value for key, value in body.items() if value is not None and key not in TRAVEL}
+        sampling = _lifted(rest, self.sampling)
+        return Call(self.name, model, sampling, self.read(rest), rest)
+
+    def write(self, call: Call) -> Members:
+        """The members of the request that asks `call`: options last, in their own spelling."""
+        body: Members = {} if self.nameless(call.options) else {"model": call.model}
+        self.put(body, call.inputs)
+        for member, spellings in self.sampling.items():
+            if member in call.sampling and call.options.keys().isdisjoint(spellings):
+                body[spellings[0]] = call.sampling[member]
+        return body | call.options
+
+
+def _lifted(rest: Members, spellings: Mapping[str, Sequence[str]]) -> Members:
+    """The sampling in `rest`. The usual spelling is taken out; another stays too, so that it is sent again as it was."""
+    sampling: Members = {}
+    for member, names in spellings.items():
+        fits = _is_integer if member in ("seed", "max_tokens") else _is_number
+        name = next((name for name in reversed(names) if fits(rest.get(name))), None)
+        if name is not None:
+            sampling[member] = rest[name]
+        if name == names[0]:
+            rest.pop(name)
+    return sampling
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def plain_json(body: bytes) -> Members:
+    """The members of the JSON object in `body`.
+
+    Raises:
+        NotACallError: it is not a JSON object.
+    """
+    try:
+        found = msgspec.json.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise NotACallError(f"the request body is not JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise NotACallError("the request body is not a JSON object")
+    return found
+
+
+def taken_list(rest: Members, name: str, what: str) -> list[Any]:
+    """The list `name`, taken out of `rest`.
+
+    Raises:
+        NotACallError: it is not there, or is no list; the text says that the request has no `what`.
+    """
+    found = rest.pop(name, None)
+    if not isinstance(found, list):
+        raise NotACallError(f"the request has no {what}: its {name!r} is {_kind(found)}")
+    return found
+
+
+def texts_as_messages(given: object, name: str) -> list[Members]:
+    """One user message for each text of a prompt or an input, which may be bare; token ids stand in for text.
+
+    Raises:
+        NotACallError: it is neither.
+    """
+    if isinstance(given, str) or _is_tokens(given):
+        given = [given]
+    if not isinstance(given, list) or not given:
+        raise NotACallError(f"the request has no texts: its {name!r} is {_kind(given)}")
+    return [{"role": "user", "content": text} for text in given]
+
+
+def messages_as_texts(inputs: Members, api: str) -> Any:
+    """What `texts_as_messages` was given; one alone is bare.
+
+    Raises:
+        UsageError: there is more to the inputs than texts.
+    """
+    messages = inputs["messages"]
+    if inputs["system_prompt"] or "tools" in inputs or not all(map(_is_text, messages)):
+        raise UsageError(
+            f"{api} takes texts alone: expected an empty system_prompt, no tools, and messages that are each "
+            '{"role": "user", "content": "…"}'
+        )
+    texts = [message["content"] for message in messages]
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _is_text(message: object) -> bool:
+    return isinstance(message, dict) and message.keys() == {"role", "content"} and message["role"] == "user"
+
+
+def _is_tokens(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_integer, value))
+
+
+def _kind(value: object) -> str:
+    return (
+        "missing" if value is None else f"{value!r:.40}" if not isinstance(value, list) else "an empty list"
+    )
+
+
+def plain_text(content: object) -> str | None:
+    """The text of a content that one string says as well: a string, or a single text part with nothing else to it."""
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]
+        if isinstance(content, dict) and content.keys() == {"type", "text"} and content["type"] == "text":
+            content = content["text"]
+        else:
+            return None
+    return content if isinstance(content, str) else None
