@@ -9,7 +9,9 @@
     │   ├── TapeNotFound          no tape is there (also a FileNotFoundError)
     │   ├── TapeDamaged           bytes are not the bytes that were written
     │   ├── MissingBase           a delta payload whose base is not on the tape
-    │   └── NotReplayable         the tape was recorded without payloads, or a span was cut on its way
+    │   ├── NotReplayable         the tape was recorded without payloads, or a span was cut on its way
+    │   └── NotCut                a step that no rerun bundle can be made of: no model call, failed, or not all there
+    ├── EndpointError             a model endpoint refused a rerun, or gave no answer; carries status and body
     ├── UnusedSteps               a replay ended with recorded steps that nobody asked for
     ├── ReplayedError             a recorded tool's exception, of a class that is not loaded here
     ├── EmbedderError             a model that makes vectors cannot be loaded or reached, or gave none
@@ -20,7 +22,12 @@
     │   └── NotVerified           a check failed; carries the result with all that failed
     │       ├── BadSignature      the bytes are not what the key signed
     │       ├── Unsigned          nobody signed, and a signature is asked for
-    │       └── UnknownKey        signed by a key that is not trusted
+    │       ├── UnknownKey        signed by a key that is not trusted
+    │       ├── OtherTape         an attestation is of another run than the tape beside it
+    │       ├── DigestMismatch    a tape's file is not the one that was attested: it was changed afterwards
+    │       ├── FingerprintMismatch  the attested fingerprint is not the tape's
+    │       ├── ClaimMismatch     an attestation says of its tape what the tape does not hold
+    │       └── ProofMismatch     a disclosed step is not the one in the attested tree
     └── Drift                     a live run differs from its tape (mode rerecord, when asked to fail)
 
     Miss(BaseException)           a replayed program asked for something the tape does not hold
@@ -37,20 +44,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from os import PathLike, fspath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 __all__ = [
     "BadSignature",
+    "ClaimMismatch",
+    "DigestMismatch",
     "Drift",
     "EmbedderError",
+    "EndpointError",
     "EvidenceError",
+    "FingerprintMismatch",
     "KeyFileError",
     "Miss",
     "MissingBase",
     "NotCanonical",
+    "NotCut",
     "NotReplayable",
     "NotVerified",
+    "OtherTape",
     "PartialTapeWarning",
+    "ProofMismatch",
     "RecordingWarning",
     "ReplayedError",
     "RoundTripWarning",
@@ -124,6 +138,38 @@ class MissingBase(TapeError):
 
 class NotReplayable(TapeError):
     """The tape lacks what a replay needs: it was recorded without payloads, or a span was cut on its way."""
+
+
+class NotCut(TapeError):
+    """A step that no rerun bundle can be made of.
+
+    `why` is "other" for a step that calls no model, "failed" for a call without an answer to expect, and "lost" for
+    one that the tape does not hold as it was: without content, redacted, or damaged.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        why: Literal["other", "failed", "lost"] = "other",
+        path: str | PathLike[str] | None = None,
+        step: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(reason, path=path, step=step, field=field)
+        self.why = why
+
+
+class EndpointError(SpantapeError):
+    """A model endpoint refused a rerun, or gave no answer.
+
+    `status` is the HTTP status, None where none came; `body` the text that came with it.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, body: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = body
 
 
 class UnusedSteps(SpantapeError):
@@ -208,6 +254,26 @@ class Unsigned(NotVerified):
 
 class UnknownKey(NotVerified):
     """The document is signed, by a key that the policy does not trust."""
+
+
+class OtherTape(NotVerified):
+    """The attestation is of another run than the tape that it was given for."""
+
+
+class DigestMismatch(NotVerified):
+    """The tape's file is not the one that was attested, though it is of the same run: it was changed afterwards."""
+
+
+class FingerprintMismatch(NotVerified):
+    """The attested fingerprint is not the one of the tape."""
+
+
+class ClaimMismatch(NotVerified):
+    """The attestation says of its tape what the tape does not hold; `field` is the member that says it."""
+
+
+class ProofMismatch(NotVerified):
+    """A disclosed step is not the one that the attested tree has in its place, or its content is not what was recorded."""
 
 
 class Miss(BaseException):
