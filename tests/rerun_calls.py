@@ -10,7 +10,11 @@ import openai
 import spantape
 from spantape.testing import ModelServer
 
-TOOL = {"name": "weather", "description": "Weather in a city", "parameters": {"type": "object", "properties": {}}}
+TOOL = {
+    "name": "weather",
+    "description": "Weather in a city",
+    "parameters": {"type": "object", "properties": {}},
+}
 CLAUDE_TOOL = {"name": "weather", "description": "Weather in a city", "input_schema": {"type": "object"}}
 SAMPLED = {"temperature": 0.5, "top_p": 0.9}
 HISTORY = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
@@ -36,7 +40,7 @@ def embeddings(clients, **more):
 
 
 def claude(clients, **more):
-    asked = {"model": "claude-sonnet-4-5", "max_tokens": 50, "system": "Be brief.", **SAMPLED}
+    asked = {"model": "claude-x", "max_tokens": 50, "system": "Be brief.", "extra_body": SAMPLED}
     asked |= {"messages": [{"role": "user", "content": "Hi"}]}
     _read(clients.anthropic.messages.create(**asked | more))
 

@@ -48,7 +48,8 @@ class RecentBodies:
         refuse_cut(attributes, names.REQUEST_PARTS)
         run = str(attributes.get(names.RUN_ID, ""))
         base = base_digest(attributes)
-        known = None if base is None else self._runs.get(run, {}).get(base)
+        bodies = self._runs.get(run)
+        known = None if base is None or bodies is None else bodies.get(base)
         if base is not None and known is None:
             raise MissingBase(
                 f"its base body sha256 {base} has not come here before it, or is forgotten: its span was dropped or "

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
-from spantape.errors import UsageError
+from spantape.errors import NotCanonical, UsageError
+from spantape.rerun.reading import read_json
 
 Members = dict[str, Any]
 """The members of a JSON object."""
@@ -105,12 +104,12 @@ def plain_json(body: bytes) -> Members:
     """The members of the JSON object in `body`.
 
     Raises:
-        NotACallError: it is not a JSON object.
+        NotACallError: it is not a JSON object, or one that two readers might read differently.
     """
     try:
-        found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise NotACallError(f"the request body is not JSON ({error})") from error
+        found = read_json(body)
+    except NotCanonical as error:
+        raise NotACallError(f"the request body has no canonical JSON form ({error})") from error
     if not isinstance(found, dict):
         raise NotACallError("the request body is not a JSON object")
     return found
