@@ -56,12 +56,18 @@ def attestation_path(tape: str | os.PathLike[str]) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
-def write_attestation(envelope: Envelope, path: str | os.PathLike[str]) -> None:
+def write_attestation(envelope: Envelope, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
     """Write an envelope to the file `path`, in one step.
 
     Raises:
-        EvidenceError: it cannot be written.
+        EvidenceError: the file exists and `overwrite` is not set, or it cannot be written.
     """
+    if not overwrite and Path(path).exists():
+        raise EvidenceError(
+            "exists, and may hold the signature of another; --force (overwrite=True) replaces it",
+            what="attestation",
+            path=path,
+        )
     write_document(envelope.to_json(), path, what="attestation")
 
 

@@ -44,10 +44,15 @@ class Signed:
     signers: tuple[TrustedKey, ...]
     unproven: tuple[str, ...]
 
+    def notes(self) -> tuple[str, ...]:
+        """What does not count, in words."""
+        hints = ", ".join(repr(keyid[:80]) if keyid else "no name" for keyid in self.unproven)
+        return (f"not counted: signatures of no trusted key ({hints})",) if self.unproven else ()
+
     def check(self) -> Check:
         """Who signed what, in words."""
         attested = self.statement.predicate.attested
-        by = ", ".join(f"{key} ({key.key.id})" for key in self.signers)
+        by = ", ".join(f"{key} ({key.key.id})" if key.name or key.path else str(key) for key in self.signers)
         return Check("attested", f"{attested.time} by {by}")
 
 

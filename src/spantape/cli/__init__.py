@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from spantape._version import __version__
+from spantape.cli._attest import attest_command, prove_command
 from spantape.cli._convert import export_command, import_command
 from spantape.cli._demo import demo_command
 from spantape.cli._diff import diff_command
@@ -51,6 +52,8 @@ for _command in (
     run_command,
     show_command,
     verify_command,
+    attest_command,
+    prove_command,
     diff_command,
     import_command,
     export_command,

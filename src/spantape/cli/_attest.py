@@ -1,0 +1,99 @@
+"""`spantape attest` and `spantape prove`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from spantape.cli._say import counted, say, working
+
+if TYPE_CHECKING:
+    from spantape.rerun.keys import PrivateKey
+
+
+@click.command("attest", short_help="Sign a statement over a whole tape.")
+@click.argument("tape", type=click.Path())
+@click.option(
+    "-k",
+    "--key",
+    "sources",
+    multiple=True,
+    required=True,
+    metavar="KEY",
+    help="The Ed25519 key to sign with: a file, or env:NAME. Several keys sign together.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(), metavar="FILE", help="Where to write; by default TAPE.att."
+)
+@click.option("--force", is_flag=True, help="Replace an attestation that is there.")
+@click.option(
+    "--fingerprint",
+    is_flag=True,
+    help="State the fingerprint openly; who is shown some steps can then test guesses of the others.",
+)
+def attest_command(
+    tape: str, sources: tuple[str, ...], output: str | None, force: bool, fingerprint: bool
+) -> int:
+    """Sign a statement over a whole TAPE: its file, steps, models, environment and redactions.
+
+    The tape is checked first, as by `spantape verify`. An encrypted key is opened with SPANTAPE_KEY_PASSPHRASE, or
+    asked for.
+
+    Example: spantape attest run.tape --key signing.key
+    """
+    from spantape.attest import attest, attestation_path, write_attestation
+    from spantape.tape.verify import verify_tape
+
+    keys = [_key(source) for source in sources]
+    with working(f"attesting {tape}"):
+        receipt = verify_tape(tape)
+        envelope = attest(tape, *keys, fingerprint=fingerprint)
+    path = output or attestation_path(tape)
+    write_attestation(envelope, path, overwrite=force)
+    say(f"{path}: {counted(receipt.steps, 'step')} attested by {', '.join(key.id for key in keys)}")
+    return 0
+
+
+def _key(source: str) -> PrivateKey:
+    from spantape.rerun.keys import PASSPHRASE_VARIABLE, load_private_key
+
+    asked = sys.stdin.isatty() and PASSPHRASE_VARIABLE not in os.environ
+    return load_private_key(source, (lambda: _passphrase(source)) if asked else None)
+
+
+def _passphrase(source: str) -> str:
+    secret: str = click.prompt(f"passphrase of {source}", hide_input=True, err=True)
+    return secret
+
+
+@click.command("prove", short_help="Disclose one step of an attested tape.")
+@click.argument("tape", type=click.Path())
+@click.option(
+    "--step", required=True, type=int, metavar="N", help="The step to disclose, as `spantape show` counts."
+)
+@click.option(
+    "-o", "--output", type=click.Path(), metavar="FILE", help="Where to write; by default to stdout."
+)
+@click.option(
+    "--attestation", type=click.Path(), metavar="FILE", help="The attestation; by default TAPE.att."
+)
+def prove_command(tape: str, step: int, output: str | None, attestation: str | None) -> int:
+    """Disclose one step of an attested TAPE in a file that proves it alone, without the other steps.
+
+    Who gets it runs `spantape verify FILE --trust KEY`.
+
+    Example: spantape prove run.tape --step 2 -o proof.json
+    """
+    from spantape.attest import prove, write_proof
+
+    with working(f"proving step {step} of {tape}"):
+        proof = prove(tape, step, attestation=attestation)
+    if output is None:
+        click.echo(proof.to_json(), nl=False)
+    else:
+        write_proof(proof, output)
+        say(f"{output}: step {step} of {tape}")
+    return 0
