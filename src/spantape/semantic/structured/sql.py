@@ -1,0 +1,82 @@
+"""SQL by its tokens: case of keywords and bare names, white space, comments and a last semicolon are free."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from spantape.semantic.structured.forms import Reading
+from spantape.semantic.structured.values import number_key
+
+_TOKEN: Final = re.compile(
+    r"""(?P<blank>\s+ | --[^\n]* | /\*(?:[^*]|\*(?!/))*\*/)
+      | (?P<string>(?:[eEnNbBxX](?='))?'(?:[^']|'')*')
+      | (?P<quoted>"(?:[^"]|"")*" | `[^`]*` | \[[A-Za-z_][\w ]*\])
+      | (?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?(?![\w.]))
+      | (?P<word>[^\W\d][\w$]*)
+      | (?P<sign>::|<>|!=|<=|>=|\|\||->>|->|/(?!\*)|[-+*%=<>(),.;:?@$&|^~!#\[\]{}])""",
+    re.VERBOSE,
+)
+_STARTS: Final = {
+    "select": r"\bfrom\b|^\s*select\s+[\d'(*]",
+    "insert": r"\binto\b",
+    "update": r"\bset\b",
+    "delete": r"\bfrom\b",
+    "create": r"\b(?:table|index|view|database|schema|function)\b",
+    "alter": r"\b(?:table|index|view|database|schema)\b",
+    "drop": r"\b(?:table|index|view|database|schema)\b",
+    "truncate": r"\btable\b",
+    "with": r"\bas\s*\(",
+}
+_SIGNS: Final = re.compile(r"[=*<>();']")
+_LIMIT: Final = 500_000  # characters that are read
+
+
+def read_sql(text: str, *, fenced: bool = False) -> Reading | None:
+    """The normalised tokens of each statement; unfenced it must start as SQL does, and holds a sign that prose lacks."""
+    if len(text) > _LIMIT or not (fenced or _looks_like_sql(text)):
+        return None
+    found = _tokens(text)
+    statements = [] if found is None else [s for s in _split(found) if s]
+    if not statements:
+        return None
+    return Reading("sql", "SQL", {f"statement_{n + 1}": " ".join(s) for n, s in enumerate(statements)})
+
+
+def _looks_like_sql(text: str) -> bool:
+    first = re.match(r"\s*([A-Za-z]+)\b", text)
+    wanted = _STARTS.get(first[1].lower()) if first else None
+    return bool(wanted and re.search(wanted, text, re.IGNORECASE) and _SIGNS.search(text))
+
+
+def _tokens(text: str) -> list[str] | None:
+    """The tokens, None where something is no token of SQL."""
+    found: list[str] = []
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            return None
+        at = match.end()
+        if match.lastgroup != "blank":
+            found.append(_normal(match.lastgroup or "", match[0]))
+    return found
+
+
+def _normal(kind: str, word: str) -> str:
+    if kind == "word":
+        return word.casefold()
+    if kind == "number":
+        key = number_key(word)
+        return word if key is None else f"{''.join(map(str, key[1])) or '0'}e{key[2]}"
+    return "!=" if word == "<>" else word
+
+
+def _split(tokens: list[str]) -> list[list[str]]:
+    statements: list[list[str]] = [[]]
+    for word in tokens:
+        if word == ";":
+            statements.append([])
+        else:
+            statements[-1].append(word)
+    return statements
