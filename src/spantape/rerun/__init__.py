@@ -1,1 +1,60 @@
-"""Signed rerun bundles: what a model was asked and what is expected of it, for anyone to check (rerun.json v0.1)."""
+"""Signed rerun bundles: what a model was asked and what is expected of it, for anyone to check (rerun.json v0.1).
+
+::
+
+    from spantape.rerun import PrivateKey, TrustPolicy, capture, verify
+
+    key = PrivateKey.generate()
+    bundle = capture(step, key)                                     # a step record, see vectors/rerun/README.md
+    proven = verify(bundle, actual, TrustPolicy([key.public]))      # or raises Unsigned, UnknownKey, NotVerified …
+    print(proven.signer.id, proven.warnings)
+"""
+
+from __future__ import annotations
+
+from spantape.rerun.bundles import Bundle, capture, read_bundle, sign, to_bytes, write_bundle
+from spantape.rerun.canonical import canonicalize, sha256_of
+from spantape.rerun.embedding import decode_embedding, encode_embedding
+from spantape.rerun.keys import (
+    PrivateKey,
+    PublicKey,
+    TrustedKey,
+    load_private_key,
+    load_public_key,
+    load_trust,
+    save_private_key,
+    save_public_key,
+)
+from spantape.rerun.policy import TrustPolicy
+from spantape.rerun.reading import read_json
+from spantape.rerun.schema import EXTENDED, VERSION
+from spantape.rerun.verifying import Result, Verified, check, verify
+
+__all__ = [
+    "EXTENDED",
+    "VERSION",
+    "Bundle",
+    "PrivateKey",
+    "PublicKey",
+    "Result",
+    "TrustPolicy",
+    "TrustedKey",
+    "Verified",
+    "canonicalize",
+    "capture",
+    "check",
+    "decode_embedding",
+    "encode_embedding",
+    "load_private_key",
+    "load_public_key",
+    "load_trust",
+    "read_bundle",
+    "read_json",
+    "save_private_key",
+    "save_public_key",
+    "sha256_of",
+    "sign",
+    "to_bytes",
+    "verify",
+    "write_bundle",
+]
