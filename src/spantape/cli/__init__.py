@@ -19,6 +19,7 @@ from spantape.cli._attest import attest_command, prove_command
 from spantape.cli._convert import export_command, import_command
 from spantape.cli._demo import demo_command
 from spantape.cli._diff import diff_command
+from spantape.cli._rerun import rerun_group
 from spantape.cli._run import run_command
 from spantape.cli._say import say
 from spantape.cli._show import show_command
@@ -54,6 +55,7 @@ for _command in (
     verify_command,
     attest_command,
     prove_command,
+    rerun_group,
     diff_command,
     import_command,
     export_command,
