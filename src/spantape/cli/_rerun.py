@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 _FILE = click.Path(exists=True, dir_okay=False)
 
 
-@click.group("rerun", short_help="Sign what a model was asked and answered; verify a new answer by it.")
+@click.group("rerun", short_help="Sign what a model was asked and answered; check new answers by it.")
 def rerun_group() -> None:
     """Signed rerun bundles (rerun.json v0.1): what a model was asked, and what is expected of it.
 
     A bundle holds hashes of the inputs, and says how equal another answer must be. It is a small file that anyone
     can check, offline, against a record of what came out elsewhere.
+
+    Example: spantape rerun verify step.rr actual.json --trust reviewers.pub
     """
 
 
