@@ -66,6 +66,7 @@ def test_the_public_names_are_these():
         "NotVerified",
         "OtherTape",
         "PartialTapeWarning",
+        "PolicyError",
         "ProofMismatch",
         "RecordingWarning",
         "ReplayedError",

@@ -4,6 +4,7 @@
 
     SpantapeError                 everything below is one; catch it to catch all but a Miss
     ├── UsageError                a call that cannot mean anything (also a ValueError)
+    │   └── PolicyError           a policy file that cannot mean anything; names file, table and key
     ├── SeamError                 a library is not shaped as its seam expects; nothing was installed
     ├── TapeError                 a tape cannot be read, written or believed; names file, step and field
     │   ├── TapeNotFound          no tape is there (also a FileNotFoundError)
@@ -64,6 +65,7 @@ __all__ = [
     "NotVerified",
     "OtherTape",
     "PartialTapeWarning",
+    "PolicyError",
     "ProofMismatch",
     "RecordingWarning",
     "ReplayedError",
@@ -87,6 +89,22 @@ class SpantapeError(Exception):
 
 class UsageError(SpantapeError, ValueError):
     """A call that cannot mean anything: what was given, and what is accepted."""
+
+
+class PolicyError(UsageError):
+    """A policy file that cannot be read, or says what no policy says.
+
+    `path` is the file, `table` and `key` the place in it, each None or "" where it does not apply. The message names
+    all of them.
+    """
+
+    def __init__(
+        self, reason: str, *, path: str | None = None, table: str | None = None, key: str | None = None
+    ) -> None:
+        self.reason, self.path, self.table, self.key = reason, path, table, key
+        file = "policy" if path is None else f"policy {path!r}"
+        place = [file, f"[{table}]" if table else "", key or ""]
+        super().__init__(f"{', '.join(part for part in place if part)}: {reason}")
 
 
 class SeamError(SpantapeError):
