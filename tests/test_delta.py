@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spantape._spans.delta import apply_delta, common_prefix, common_suffix, find_delta
+from spantape._framing.delta import apply_delta, common_prefix, common_suffix, find_delta
 
 few = st.binary(max_size=24).map(lambda data: bytes(byte % 3 for byte in data))
 words = st.lists(

@@ -365,7 +365,9 @@ HANDS = {
     "spantape._seams.invoked:Invocation.__init__",
     "spantape._seams.invoked:Invocation.answer",
     # what those hand the program's call on with: an object made, a context entered, a guard called
-    "spantape._seams.crossing:around",
+    "spantape._seams.crossing:Around.__enter__",
+    "spantape._seams.crossing:Around.__exit__",
+    "spantape._seams.crossing:Around.__init__",
     "spantape._seams.crossing:ended",
     "spantape._seams.httpx:_Proxy.__init__",
     "spantape._seams.httpx:_chosen",

@@ -15,8 +15,10 @@ def message(value: Any, role: str) -> Message:
     """The message in `value`; `role` is its role where it names none."""
     if not isinstance(value, dict):
         return {"role": role, "parts": []}
-    said = value.get("role")
-    return {"role": said if isinstance(said, str) and said else role, "parts": parts(value.get("content"))}
+    said, content = value.get("role"), value.get("content")
+    if type(content) is str and content and type(said) is str and said:  # most are, and histories are long
+        return {"role": said, "parts": [{"type": "text", "content": content}]}
+    return {"role": said if isinstance(said, str) and said else role, "parts": parts(content)}
 
 
 def parts(content: Any) -> list[_parts.Part]:

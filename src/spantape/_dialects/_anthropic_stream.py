@@ -6,6 +6,7 @@ the one before, since it is cumulative.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from spantape._dialects import _json
 from spantape._dialects._json import Count
 from spantape._framing import sse
+from spantape._framing.repeats import fold_texts
 
 
 class CacheCreation(msgspec.Struct, gc=False):
@@ -75,6 +77,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 _EVENTS = _json.Reader(Event)
+_PIECE = re.compile(rb'"delta": ?\{[^{}\[\]]*"(?:text|thinking|partial_json)": ?"\Z')
 _MEMBERS = ("text", "thinking", "content")
 
 
@@ -101,7 +104,7 @@ def joined(body: bytes) -> Answer | None:
 
 def _events(body: bytes) -> list[Event]:
     """The events, with the type from the event's name where the JSON has none."""
-    found = _EVENTS.many(sse.payloads(body))
+    found = _EVENTS.many(sse.payloads(fold_texts(body, _PIECE)))
     if all([event.type for event in found]):  # noqa: C419 - a list is twice as fast here, and short
         return found
     named: list[Event] = []

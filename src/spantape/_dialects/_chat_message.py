@@ -14,6 +14,8 @@ def read(value: Any, role: str) -> Message:
     """The message in `value`; `role` is its role where it names none."""
     if not isinstance(value, dict):
         return {"role": role, "parts": []}
+    if _PLAIN.issuperset(value) and (plain := _plain(value)) is not None:
+        return plain
     said = value.get("role")
     if isinstance(said, str) and said:
         role = said
@@ -22,6 +24,20 @@ def read(value: Any, role: str) -> Message:
     if isinstance(name, str) and name:
         message["name"] = name
     return message
+
+
+_PLAIN = frozenset(("role", "content", "refusal", "annotations"))
+
+
+def _plain(value: dict[str, Any]) -> Message | None:
+    """The message in `value` where it is nothing but text, as most are; read at once, since histories are long."""
+    role, content = value.get("role"), value.get("content")
+    if type(role) is str and role not in _NOT_SPOKEN and type(content) is str and not value.get("refusal"):
+        return {"role": role, "parts": [{"type": "text", "content": content}] if content else []}
+    return None
+
+
+_NOT_SPOKEN = frozenset(("", *_TOOL_ROLES))
 
 
 def _response(value: dict[str, Any]) -> list[_parts.Part]:

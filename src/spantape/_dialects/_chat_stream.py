@@ -6,12 +6,15 @@ first that are not empty, usage the last that is not null.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from spantape._dialects import _json, _parts
 from spantape._dialects._openai import Usage
+from spantape._framing import sse
+from spantape._framing.repeats import fold_texts
 
 
 class FunctionDelta(msgspec.Struct, gc=False):
@@ -110,11 +113,17 @@ class Completion(msgspec.Struct, gc=False):
 _CHUNKS = _json.Reader(Chunk)
 
 
-def joined(payloads: list[bytes]) -> Completion:
-    """The completion that the chunks in `payloads` add up to, as far as they came."""
+_PIECE = re.compile(
+    rb'"delta": ?\{[^{}\[\]]*"(?:content|reasoning_content|reasoning|refusal)": ?"\Z|'
+    rb'"delta": ?\{[^{}\[\]]*"tool_calls": ?\[\{[^{}\[\]]*"function": ?\{[^{}\[\]]*"arguments": ?"\Z'
+)
+
+
+def joined(body: bytes) -> Completion:
+    """The completion that the chunks in the stream `body` add up to, as far as they came."""
     whole = Completion()
     choices: dict[int, _Choice] = {}
-    for chunk in _CHUNKS.many(payloads):
+    for chunk in _CHUNKS.many(sse.payloads(fold_texts(body, _PIECE))):
         if chunk.choices:
             for choice in chunk.choices:
                 index = choice.index or 0

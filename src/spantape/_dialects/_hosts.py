@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from spantape._dialects._base import Dialect
-from spantape._model import Headers, header
+from spantape._model import Headers
 
 _AZURE = "azure.ai.openai"
 
@@ -138,7 +138,7 @@ _SEGMENTS = {
 _GATEWAYS = frozenset(("cloudflare", "portkey", "pydantic_gateway"))
 
 # a gateway's own header that names the provider behind it
-_PROVIDER_HEADERS = ("x-portkey-provider",)
+_PROVIDER_HEADER = "x-portkey-provider"
 
 # what is left where host, path and headers say nothing: the flavour that the client speaks
 _FLAVOURS = {"anthropic": "anthropic"}
@@ -150,10 +150,21 @@ def provider_name(host: str, path: str, request_headers: Headers, dialect: Diale
     A known host says it, but for gateways, whose path or headers name whom they pass it on to. Of an unknown host the
     path and the client's name may say it; else it is the flavour that the dialect speaks ("openai", "anthropic").
     """
+    agent = given = ""
+    for name, value in request_headers:
+        if name == "user-agent":
+            agent = agent or value
+        elif name == _PROVIDER_HEADER:
+            given = given or value
+    return _provider_name(host, path, given.lower(), "AzureOpenAI/" in agent, _flavour(dialect))
+
+
+@functools.lru_cache(maxsize=1024)
+def _provider_name(host: str, path: str, given: str, is_azure: bool, flavour: str) -> str:
     known = _of_host(host)
     if known is not None and known not in _GATEWAYS:
         return next((name for one, part, name in _PATHS if one == known and part in path), known)
-    return _behind(path, request_headers) or known or _sharing(host) or _flavour(dialect)
+    return _behind(path, given, is_azure=is_azure) or known or _sharing(host) or flavour
 
 
 def known_host(host: str) -> bool:
@@ -185,13 +196,11 @@ def _without_port(host: str) -> str:
     return bare if colon and port.isdecimal() and not bare.endswith(":") else host
 
 
-def _behind(path: str, request_headers: Headers) -> str | None:
+def _behind(path: str, given: str, *, is_azure: bool) -> str | None:
     """Who is behind a gateway or a host of one's own, as headers and path tell."""
-    for name in _PROVIDER_HEADERS:
-        given = (header(request_headers, name) or "").lower()
-        if given:
-            return _SEGMENTS.get(given, given)
-    if "/openai/deployments/" in path or "AzureOpenAI/" in (header(request_headers, "user-agent") or ""):
+    if given:
+        return _SEGMENTS.get(given, given)
+    if "/openai/deployments/" in path or is_azure:
         return _AZURE
     segments = path.partition("?")[0].lower().split("/")
     return next((_SEGMENTS[segment] for segment in segments if segment in _SEGMENTS), None)

@@ -5,6 +5,7 @@ Proxies and gateways keep the end of the path, while host and prefix are anybody
 
 from __future__ import annotations
 
+import functools
 from typing import NamedTuple
 
 import msgspec
@@ -72,17 +73,26 @@ def recognise(method: str, host: str, path: str, body: bytes) -> Dialect | None:
     `path` may carry its query, `host` its port. Polls and clean-ups (`GET`, `DELETE`) are no inference and have no
     dialect, but for a response that is fetched again. A body is looked into only where host and path leave doubt.
     """
+    dialect, marks = _at(method, host, path)
+    if marks is None:
+        return _by_shape(body)
+    return dialect if not marks or any(mark in body for mark in marks) else None
+
+
+@functools.lru_cache(maxsize=1024)
+def _at(method: str, host: str, path: str) -> tuple[Dialect | None, tuple[bytes, ...] | None]:
+    """The dialect spoken there, and the keys of which the body must show one; None where only its shape can tell."""
     verb = method.upper()
     segments = path.partition("?")[0].rstrip("/").split("/")
     if verb == "GET":
-        return _fetched(host, segments)
+        return _fetched(host, segments), ()
     if verb != "POST":
-        return None
+        return None, ()
     known = known_host(host)
     for route in _BY_LAST.get(segments[-1].rpartition(":")[2], ()):
         if _fits(route, segments, host):
-            return route.dialect if known or _marked(route, body) else None
-    return None if known else _by_shape(body)
+            return route.dialect, () if known else route.marks
+    return None, () if known else None
 
 
 def _fits(route: Route, segments: list[str], host: str) -> bool:
@@ -94,10 +104,6 @@ def _fits(route: Route, segments: list[str], host: str) -> bool:
 
 def _segment_fits(wanted: str, got: str) -> bool:
     return wanted in ("*", got) or (wanted.startswith("*:") and got.endswith(wanted[1:]))
-
-
-def _marked(route: Route, body: bytes) -> bool:
-    return not route.marks or any(mark in body for mark in route.marks)
 
 
 def _fetched(host: str, segments: list[str]) -> Dialect | None:

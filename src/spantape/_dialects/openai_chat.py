@@ -104,7 +104,7 @@ def answer(body: bytes, status: int, _content_type: str, _asked: Asked) -> Answe
     """What a chat completion, a stream of its chunks, or an error in place of either says."""
     if status >= 400:
         return Answered(error=_errors.of_body(body, status))
-    found = _chat_stream.joined(sse.payloads(body)) if sse.is_stream(body) else _COMPLETION.one(body)
+    found = _chat_stream.joined(body) if sse.is_stream(body) else _COMPLETION.one(body)
     return Answered() if found is None else _answered(found)
 
 

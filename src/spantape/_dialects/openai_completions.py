@@ -8,6 +8,7 @@ See: <https://platform.openai.com/docs/api-reference/completions>
 from __future__ import annotations
 
 import functools
+import re
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from spantape._dialects import _chat_message, _errors, _finish, _json, _names, _
 from spantape._dialects._base import Answered, Asked, Dialect, Message
 from spantape._dialects._json import Count
 from spantape._framing import sse
+from spantape._framing.repeats import fold_texts
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -54,6 +56,7 @@ class _Completion(msgspec.Struct, gc=False):
 
 _REQUEST = _json.Reader(_Request)
 _COMPLETION = _json.Reader(_Completion)
+_PIECE = re.compile(rb'"choices": ?\[\{[^{}\[\]]*"text": ?"\Z')
 
 _OPTIONS = _openai.members(
     ("temperature", _names.TEMPERATURE),
@@ -95,7 +98,11 @@ def answer(body: bytes, status: int, _content_type: str, _asked: Asked) -> Answe
     """What a text completion, a stream of its chunks, or an error in place of either says."""
     if status >= 400:
         return Answered(error=_errors.of_body(body, status))
-    found = _joined(_COMPLETION.many(sse.payloads(body))) if sse.is_stream(body) else _COMPLETION.one(body)
+    found = (
+        _joined(_COMPLETION.many(sse.payloads(fold_texts(body, _PIECE))))
+        if sse.is_stream(body)
+        else _COMPLETION.one(body)
+    )
     return Answered() if found is None else _answered(found)
 
 

@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from contextvars import Token
 from typing import TYPE_CHECKING
 
@@ -33,13 +32,17 @@ if TYPE_CHECKING:
 
 
 class Crossing:
-    """One call in flight, with its span in each target. `served` is the step that answers it, if a tape does."""
+    """One call in flight, with its span in each target. `served` is the step that answers it, if a tape does.
+
+    `context` is the one to make the call in, None where nothing changes. `chunks` and `arrivals_ns` are the pieces of
+    the response body as they came over the wire, and when (`time.perf_counter_ns`).
+    """
 
     def __init__(self, call: Call, targets: Sequence[Target], session: Session | None) -> None:
         self.call = call
         self.served: Served | None = None
         self.chunks: list[bytes] = []
-        self.times_ns: list[int] = []
+        self.arrivals_ns: list[int] = []
         self._session = session
         self._sent: list[bytes] = []
         self._status: int | None = None
@@ -48,17 +51,14 @@ class Crossing:
         self._ended = False
         self._lock = threading.Lock()
         self._spans = [span for target in targets if (span := _guard.guarded(ExchangeSpan, target, call))]
+        self.context: Context | None = None
+        for span in self._spans:
+            if span.ambient:
+                self.context = span.context
+                break
         self._started = time.perf_counter_ns()
         if session is not None:
             session.opened(self)
-
-    @property
-    def context(self) -> Context | None:
-        """The context to make the call in, None where nothing changes."""
-        for span in self._spans:
-            if span.ambient:
-                return span.context
-        return None
 
     def sending(self, chunk: bytes) -> None:
         """Note a piece of a request body that is streamed out."""
@@ -71,7 +71,7 @@ class Crossing:
     def arrived(self, chunk: bytes) -> None:
         """Note a piece of the response body, as it came over the wire."""
         self.chunks.append(chunk)
-        self.times_ns.append(time.perf_counter_ns() - self._started)
+        self.arrivals_ns.append(time.perf_counter_ns())
 
     @property
     def ended(self) -> bool:
@@ -85,7 +85,7 @@ class Crossing:
                 return
             self._ended = True
         _guard.guarded(self._finish, end, error)
-        self.chunks, self.times_ns = [], []
+        self.chunks, self.arrivals_ns = [], []
         if self._session is not None:
             self._session.closed(self)
 
@@ -97,13 +97,15 @@ class Crossing:
         if response is not None:
             self.answered(response.status, response.headers)
             self.chunks = list(pieces(response))
-            self.times_ns = list(response.chunk_times_ns)
+            self.arrivals_ns = [self._started + time_ns for time_ns in response.chunk_times_ns]
         self._failure = step.error
         self.end(step.end)
 
     def _finish(self, end: End, error: BaseException | None) -> None:
         failure = self._failure if error is None else failure_of(error)
-        outcome = Outcome(self._status, self._headers, self.chunks, self.times_ns, end, failure)
+        started = self._started
+        times_ns = [arrival - started for arrival in self.arrivals_ns]
+        outcome = Outcome(self._status, self._headers, self.chunks, times_ns, end, failure)
         try:
             outcome.settle(self.call.undoes)
         finally:
@@ -115,13 +117,15 @@ class Crossing:
 def open_crossing(call: Call) -> Crossing | None:
     """The crossing of `call`, None where nobody records it: the call then goes on as if we were not there.
 
+    Where nothing is replayed, the seam guards it: what fails in here is our mistake.
+
     Raises:
         Miss: the call is replayed, and the tape does not hold it.
     """
     session = _state.current_session()
     if session is not None and session.replays:
         return None if suppressed() and not _is_model_call(call) else session.cross(call)
-    return _guard.guarded(_record, call, session)
+    return _record(call, session)
 
 
 def _is_model_call(call: Call) -> bool:
@@ -242,26 +246,26 @@ def _reap() -> None:
         del crossing, error, done
 
 
-@contextmanager
-def around(crossing: Crossing) -> Iterator[None]:
+class Around:
     """Make the call within: its span is current, and an exception ends it. Fails for nobody."""
-    token = _guard.guarded(_attach, crossing)
-    try:
-        yield
-    except Exception as error:
-        ended(crossing, "error", error)
-        raise
-    except BaseException as error:  # cancelled or interrupted: the program left
-        ended(crossing, "closed", error)
-        raise
-    finally:
-        if token is not None:
-            _guard.guarded(otel_context.detach, token)
 
+    __slots__ = ("_crossing", "_token")
 
-def _attach(crossing: Crossing) -> Token[Context] | None:
-    context = crossing.context
-    return None if context is None else otel_context.attach(context)
+    def __init__(self, crossing: Crossing) -> None:
+        self._crossing = crossing
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        if self._crossing.context is not None:
+            self._token = _guard.guarded(otel_context.attach, self._crossing.context)
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            if error is not None:  # not an Exception: cancelled or interrupted, so the program left
+                ended(self._crossing, "error" if isinstance(error, Exception) else "closed", error)
+        finally:
+            if self._token is not None:
+                otel_context.detach(self._token)  # logs what fails in it
 
 
 def ended(crossing: Crossing, end: End, error: BaseException | None = None) -> None:

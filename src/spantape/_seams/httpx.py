@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
+from time import perf_counter_ns
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from spantape import _guard, _state
 from spantape._seams._patch import Where, Wrapper
-from spantape._seams.crossing import Crossing, abandon, around, ended, open_crossing
+from spantape._seams.crossing import Around, Crossing, abandon, ended, open_crossing
 from spantape._seams.served import Served
 from spantape._spans.call import Call
 from spantape._spans.kept import relevant
@@ -84,15 +85,16 @@ class _Proxy:
 
 class _Transport(_Proxy):
     def handle_request(self, request: Any) -> Any:
-        if _state.replaying():
+        if _state.STATE.sessions and _state.replaying():
             request.read()
         crossing = _open(self.library, request)
         if crossing is None:
             return self._inner.handle_request(request)
         if crossing.served is not None:
             return self._answer(request, crossing.served)
-        _guard.guarded(_tap_request, request, crossing, self.made.RequestTee)
-        with around(crossing):
+        if crossing.call.body is None:
+            _guard.guarded(_tap_request, request, crossing, self.made.RequestTee)
+        with Around(crossing):
             response = self._inner.handle_request(request)
         _guard.entered(_watch, crossing, response, self.made.Tee)
         return response
@@ -103,15 +105,16 @@ class _Transport(_Proxy):
 
 class _AsyncTransport(_Proxy):
     async def handle_async_request(self, request: Any) -> Any:
-        if _state.replaying():
+        if _state.STATE.sessions and _state.replaying():
             await request.aread()
         crossing = _open(self.library, request)
         if crossing is None:
             return await self._inner.handle_async_request(request)
         if crossing.served is not None:
             return self._answer(request, crossing.served)
-        _guard.guarded(_tap_request, request, crossing, self.made.AsyncRequestTee)
-        with around(crossing):
+        if crossing.call.body is None:
+            _guard.guarded(_tap_request, request, crossing, self.made.AsyncRequestTee)
+        with Around(crossing):
             response = await self._inner.handle_async_request(request)
         _guard.entered(_watch, crossing, response, self.made.AsyncTee)
         return response
@@ -125,18 +128,34 @@ class _AsyncTransport(_Proxy):
 
 def call_of(library: ModuleType, request: Any) -> Call:
     """The call that an httpx request is about to make."""
-    url = request.url
-    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+    url = str(request.url)
+    host, port, target = _addresses.get(url) or _address(url, request.url)
     return Call(
-        method=request.method,
-        url=str(url),
-        host=url.host,
-        port=port,
-        target=url.raw_path.decode("ascii", "replace"),
-        headers=relevant(request.headers.raw, response=False),
-        body=getattr(request, "_content", None),
+        request.method,
+        url,
+        host,
+        port,
+        target,
+        relevant(request.headers.raw, response=False),
+        getattr(request, "_content", None),
         undoes=_undoes(library),
     )
+
+
+_Address = tuple[str, int | None, str]
+_addresses: dict[str, _Address] = {}
+_MOST_ADDRESSES = 512
+
+
+def _address(text: str, url: Any) -> _Address:
+    """Host, port and target of `url`; those of one without a query, where secrets may stand, are kept."""
+    port = url.port or {"http": 80, "https": 443}.get(url.scheme)
+    found = (url.host, port, url.raw_path.decode("ascii", "replace"))
+    if "?" not in text and "@" not in text:
+        if len(_addresses) >= _MOST_ADDRESSES:
+            _addresses.clear()
+        _addresses[text] = found
+    return found
 
 
 @lru_cache(maxsize=8)
@@ -147,15 +166,18 @@ def _undoes(library: ModuleType) -> frozenset[str] | None:
 
 
 def _open(library: ModuleType, request: Any) -> Crossing | None:
-    if _state.replaying():
-        return open_crossing(call_of(library, request))
-    return _guard.entered(lambda: open_crossing(call_of(library, request)))
+    if _state.STATE.sessions and _state.replaying():
+        return _opened(library, request)
+    return _guard.entered(_opened, library, request)
+
+
+def _opened(library: ModuleType, request: Any) -> Crossing | None:
+    return open_crossing(call_of(library, request))
 
 
 def _tap_request(request: Any, crossing: Crossing, tee: Any) -> None:
     """Note a body that is streamed out as it passes."""
-    if crossing.call.body is None:
-        request.stream = tee(request.stream, crossing)
+    request.stream = tee(request.stream, crossing)
 
 
 # --- responses ---------------------------------------------------------------------------------------------------
@@ -241,12 +263,11 @@ class _Tee(_Stream):
 
     def __iter__(self) -> Iterator[bytes]:
         crossing = self._crossing
+        note, at, now = crossing.chunks.append, crossing.arrivals_ns.append, perf_counter_ns
         try:
             for chunk in self._stream:
-                try:
-                    crossing.arrived(chunk)
-                except Exception as error:  # noqa: BLE001 - the guard, inlined: this runs for every chunk
-                    _guard.report(crossing.arrived, error)
+                note(chunk)
+                at(now())
                 yield chunk
         except Exception as error:
             ended(crossing, "error", error)
@@ -269,12 +290,11 @@ class _AsyncTee(_Stream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         crossing = self._crossing
+        note, at, now = crossing.chunks.append, crossing.arrivals_ns.append, perf_counter_ns
         try:
             async for chunk in self._stream:
-                try:
-                    crossing.arrived(chunk)
-                except Exception as error:  # noqa: BLE001 - the guard, inlined: this runs for every chunk
-                    _guard.report(crossing.arrived, error)
+                note(chunk)
+                at(now())
                 yield chunk
         except Exception as error:
             ended(crossing, "error", error)

@@ -10,6 +10,7 @@ from spantape._dialects import known_host, provider_name, recognise
 from spantape._framing.content import undo
 from spantape._framing.whole import is_whole
 from spantape._model import End, Failure, Headers, header
+from spantape._spans.kept import sent
 
 if TYPE_CHECKING:
     from spantape._dialects._base import Dialect
@@ -21,7 +22,8 @@ class Call:
 
     `body` is None while it is still being sent (a streamed upload); `target` is path and query. `undoes` are the
     content-encodings that the client undoes (None: all that are known); what the program gets encoded is recorded
-    so.
+    so. `path` is the target without its query; `place` is host and port, as far as the port says something: local
+    servers are told by it.
     """
 
     method: str
@@ -35,24 +37,19 @@ class Call:
     resent: int = 0
     replayed: bool = False
     undoes: Collection[str] | None = None
+    path: str = field(init=False)
+    place: str = field(init=False)
 
-    @property
-    def path(self) -> str:
-        """The path without the query."""
-        return self.target.partition("?")[0]
-
-    @property
-    def place(self) -> str:
-        """Host and port, as far as the port says something: local servers are told by it."""
-        if self.port in (None, 80, 443):
-            return self.host
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+    def __post_init__(self) -> None:
+        self.path = self.target.partition("?")[0] if "?" in self.target else self.target
+        self.place = self.host
+        if self.port not in (None, 80, 443):
+            self.place = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def settle(self) -> None:
         """Find the dialect, and how often the client has sent this before."""
         self.dialect = recognise(self.method, self.place, self.path, self.body or b"")
-        count = header(self.headers, "x-stainless-retry-count") or ""
-        self.resent = int(count) if count.isdigit() else 0
+        self.resent = sent(self.headers).resent
 
     def provider(self) -> str:
         """The `gen_ai.provider.name` of the API that this call speaks."""

@@ -6,6 +6,8 @@ delta where they grew from a body that the same run has already sent. What the b
 
 from __future__ import annotations
 
+import itertools
+import operator
 import re
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -13,10 +15,10 @@ from typing import Any
 
 import zstandard
 
+from spantape._framing.delta import apply_delta, find_delta
 from spantape._model import End, Exchange, Failure, Headers, Request, Response, digest
 from spantape._spans import names
 from spantape._spans.body import Base, Body, seal
-from spantape._spans.delta import apply_delta, find_delta
 from spantape.errors import MissingBase, NotReplayable, TapeDamaged
 
 COMPRESS_FROM = 16 * 1024
@@ -331,14 +333,18 @@ def write_chunks(lengths: Sequence[int], times_ns: Sequence[int] = ()) -> str:
         return ""
     if times_ns:
         micros = [time // 1000 for time in times_ns]
-        steps = [now - before for now, before in zip(micros, [0, *micros[:-1]], strict=True)]
-        entries = [f"{length}+{max(step, 0)}" for length, step in zip(lengths, steps, strict=True)]
+        steps = list(map(operator.sub, micros, [0, *micros[:-1]]))
+        if min(steps) < 0:
+            steps = [max(step, 0) for step in steps]
+        entries = [f"{length}+{step}" for length, step in zip(lengths, steps, strict=True)]
     else:
         entries = [str(length) for length in lengths]
     return ",".join(_run_lengths(entries))
 
 
 def _run_lengths(entries: list[str]) -> list[str]:
+    if not any(map(operator.eq, entries, itertools.islice(entries, 1, None))):
+        return entries
     runs: list[str] = []
     last, count = entries[0], 0
     for entry in entries:

@@ -16,7 +16,7 @@ from spantape._spans import codec, names
 from spantape._spans.beside import outer_model_span
 from spantape._spans.body import Base, Body, seal
 from spantape._spans.events import emit
-from spantape._spans.kept import kept
+from spantape._spans.kept import kept, sent
 from spantape._spans.limits import settle
 from spantape._spans.recorded import Recorded, is_clean_request, redacted, together
 from spantape._spans.target import Target, link_to
@@ -162,7 +162,7 @@ class ExchangeSpan:
         if redactor is None:
             recorded = Recorded(
                 self._call.url,
-                kept(self._call.headers, response=False),
+                sent(self._call.headers).kept,
                 kept(outcome.headers, response=True),
                 outcome.body,
                 outcome.lengths,

@@ -7,10 +7,10 @@ import binascii
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from spantape._model import Headers
+from spantape._model import Headers, header
 from spantape._spans.detectors import random_looking
 
 KEEP_REQUEST_HEADERS: Final = frozenset(
@@ -78,6 +78,23 @@ def is_kept(name: str, *, response: bool) -> bool:
 def is_credential(name: str) -> bool:
     """Whether the header `name` (lower-case) carries a credential."""
     return _CREDENTIALS.search(name) is not None
+
+
+class Sent(NamedTuple):
+    """What the headers of a request come to: those that are recorded, the secrets in them, and which retry it is."""
+
+    kept: Headers
+    credentials: tuple[str, ...]
+    resent: int
+
+
+@lru_cache(maxsize=128)
+def sent(headers: Headers) -> Sent:
+    """What `headers` (names in lower case) come to. A client sends the same ones with almost every request."""
+    count = header(headers, "x-stainless-retry-count") or ""
+    return Sent(
+        kept(headers, response=False), tuple(credentials(headers)), int(count) if count.isdigit() else 0
+    )
 
 
 def credentials(headers: Headers) -> Iterator[str]:
@@ -148,7 +165,9 @@ def _clean_pair(pair: str, place: Callable[[str, bytes], str]) -> str:
 
 # --- headers as a client holds them ------------------------------------------------------------------------------
 
-_names: dict[tuple[bytes, bool], str | None] = {}
+_Names = dict[bytes, str | None]
+_request_names: _Names = {}
+_response_names: _Names = {}
 _MOST_NAMES: Final = 2048
 
 
@@ -157,12 +176,13 @@ def relevant(raw: Iterable[tuple[bytes, bytes]], *, response: bool) -> Headers:
 
     Clients send some twenty, most of them never looked at again. Bytes that are not UTF-8 are read as latin-1.
     """
+    names = _response_names if response else _request_names
     found = []
     for name, value in raw:
         try:
-            text = _names[name, response]
+            text = names[name]
         except KeyError:
-            text = _relevant_name(name, response=response)
+            text = _relevant_name(names, name, response=response)
         if text is not None:
             try:
                 found.append((text, value.decode()))
@@ -171,13 +191,13 @@ def relevant(raw: Iterable[tuple[bytes, bytes]], *, response: bool) -> Headers:
     return tuple(found)
 
 
-def _relevant_name(name: bytes, *, response: bool) -> str | None:
+def _relevant_name(names: _Names, name: bytes, *, response: bool) -> str | None:
     text = name.decode("latin-1").lower()
     wanted = is_kept(text, response=response) or (not response and is_credential(text))
-    if len(_names) >= _MOST_NAMES:
-        _names.clear()
-    _names[name, response] = text if wanted else None
-    return _names[name, response]
+    if len(names) >= _MOST_NAMES:
+        names.clear()
+    names[name] = text if wanted else None
+    return names[name]
 
 
 def kept(headers: Headers, *, response: bool) -> Headers:

@@ -29,7 +29,9 @@ def settle(span: Span, begun: Mapping[str, Any], wanted: Mapping[str, Any]) -> t
         return ()
     if names.STEP not in kept:  # a sampler's answer replaces the attributes that a span starts with
         span.set_attributes({name: value for name, value in begun.items() if name not in kept})
-    if not getattr(span, "dropped_attributes", 0) and _longest_is_whole(kept, wanted):
+    if not getattr(span, "dropped_attributes", 0) and (
+        _cuts_nothing(span) or _longest_is_whole(kept, wanted)
+    ):
         return ()
     needed = {name: value for name, value in {**begun, **wanted}.items() if name in names.REPLAY}
     again = {name: _uncut(kept.get(name), value) for name, value in needed.items()}
@@ -51,19 +53,25 @@ def _last(attributes: Mapping[str, Any]) -> list[str]:
     return sorted(attributes, key=lambda name: _IDENTITY.index(name) if name in _IDENTITY else -1)
 
 
+def _cuts_nothing(span: Span) -> bool:
+    """Whether the SDK is known not to cut text in `span`."""
+    limits = getattr(span, "_limits", None)
+    return getattr(limits, "max_span_attribute_length", 0) is None
+
+
 def _longest_is_whole(kept: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Whether no text was cut: the longest tells."""
     longest, name = -1, ""
     for key, value in wanted.items():
-        if key in names.REPLAY and (length := _length(value)) > longest:
+        if type(value) is str:
+            length = len(value)
+        elif type(value) is tuple:
+            length = max([len(item) for item in value if type(item) is str], default=-1)
+        else:
+            continue
+        if length > longest and key in names.REPLAY:
             longest, name = length, key
     return longest < 0 or kept.get(name) == wanted[name]
-
-
-def _length(value: object) -> int:
-    if isinstance(value, str):
-        return len(value)
-    return max(map(_length, value), default=-1) if isinstance(value, tuple) else -1
 
 
 def _uncut(kept: object, value: Any) -> Any:

@@ -1,7 +1,7 @@
 """A call as it is recorded: its secrets replaced, or nothing to replace in it.
 
-Most calls hold no secret. So all their texts are looked at as one first, which costs little more than to look at the
-smallest of them; only where something might be there are they searched one by one.
+Most calls hold no secret, and clients send the same URL and headers with each. So what is known to be clean is not
+looked at again, the rest is looked at, and only what might hold a secret is searched.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from spantape._model import Failure, Headers
-from spantape._spans.kept import kept
+from spantape._model import Failure, Headers, header
+from spantape._spans.kept import kept, sent
 from spantape._spans.redaction import widened
 from spantape._spans.streamed import is_stream
 
@@ -45,41 +45,19 @@ def is_clean_request(redactor: Redactor, body: bytes, origin: Base | None) -> bo
 
 def redacted(redactor: Redactor, call: Call, outcome: Outcome) -> Recorded:
     """The call with its secrets replaced, its request body aside: that one was searched when the call began."""
-    asked, answered = kept(call.headers, response=False), kept(outcome.headers, response=True)
-    content_type = next((value for name, value in answered if name == "content-type"), "")
-    joined = len(outcome.body) < _LONG and not is_stream(outcome.body, content_type)
-    texts = [
-        call.url,
-        *[value for _, value in asked],
-        *[value for name, value in answered if name in _FREE_HEADERS],
-    ]
-    if outcome.error is not None:
-        texts.append(outcome.error.message)
-    look = [text.encode("utf-8", "surrogatepass") for text in texts]
-    if joined:
-        look.append(outcome.body)
-    nothing = (
-        "@" not in call.url
-        and "?" not in call.url
-        and redactor.is_clean(b"\n".join(look))
-        and not _echoes(redactor, answered)
-    )
-    if nothing:
-        body, lengths = (
-            (outcome.body, outcome.lengths) if joined else _response(redactor, outcome, content_type)
-        )
-        return Recorded(call.url, asked, answered, body, lengths, outcome.error)
-    url, asked = redactor.url(call.url), redactor.headers(asked, response=False)
-    body, lengths = _response(redactor, outcome, content_type)
+    url, asked, answered = call.url, sent(call.headers).kept, kept(outcome.headers, response=True)
+    if not redactor.knows(url, asked):
+        url, asked = redactor.url(url), redactor.headers(asked, response=False)
+    body, lengths = outcome.body, outcome.lengths
+    content_type = header(answered, "content-type") or ""
+    if len(body) >= _LONG or is_stream(body, content_type) or not redactor.is_clean(body):
+        body, lengths = _response(redactor, outcome, content_type)
+    if _may_hold(redactor, answered):
+        answered = redactor.headers(answered, response=True)
     error = outcome.error
-    return Recorded(
-        url,
-        asked,
-        redactor.headers(answered, response=True),
-        body,
-        lengths,
-        None if error is None else Failure(error.type, redactor.text(error.message)),
-    )
+    if error is not None:
+        error = Failure(error.type, redactor.text(error.message))
+    return Recorded(url, asked, answered, body, lengths, error)
 
 
 def together(*counted: tuple[str, ...]) -> tuple[str, ...]:
@@ -92,10 +70,12 @@ def together(*counted: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{kind}:{sums[kind]}" for kind in sorted(sums))
 
 
-def _echoes(redactor: Redactor, answered: Headers) -> bool:
-    """Whether a response header may say again what the program sent: an address, or a key that is known."""
-    text = "\n".join([value for _, value in answered])
-    return "@" in text or bool(redactor.literals_in(text.encode("utf-8", "surrogatepass")))
+def _may_hold(redactor: Redactor, answered: Headers) -> bool:
+    """Whether response headers are worth a search: free text, or what the program sent and is said again."""
+    for name, value in answered:
+        if "@" in value or name in _FREE_HEADERS:
+            return True
+    return redactor.knows_of("\n".join([value for _, value in answered]))
 
 
 def _new(body: bytes, origin: Base | None) -> bytes:

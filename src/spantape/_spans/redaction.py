@@ -14,6 +14,7 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
@@ -27,7 +28,7 @@ from spantape._spans.kept import (
     KEEP_RESPONSE_HEADERS,
     KEEP_RESPONSE_PREFIXES,
     clean_url,
-    credentials,
+    sent,
 )
 from spantape._spans.kept import kept as kept_of
 from spantape._spans.search import PLACEHOLDER, WORTH_KNOWING, Gate, Literal, scan, unescape
@@ -154,7 +155,7 @@ class Redactor:
 
     def url(self, url: str) -> str:
         """`url` with its userinfo, the values of secret query parameters and whatever else is secret replaced."""
-        if url in _clean_urls and self._default and not self._known_in(url):
+        if url in _clean_urls and self._default and not self.knows_of(url):
             return url
         with self._lock:
             before = len(self._placeholders)
@@ -170,7 +171,7 @@ class Redactor:
         if (
             kept in _clean_headers
             and self._default
-            and not self._known_in("\n".join([value for _, value in kept]))
+            and not self.knows_of("\n".join([value for _, value in kept]))
         ):
             return kept
         values = [self.url(value) if name == "location" else value for name, value in kept]
@@ -186,7 +187,19 @@ class Redactor:
             clean = [self.text(value) for value in values]
         return tuple([(name, value) for (name, _), value in zip(kept, clean, strict=True)])
 
-    def _known_in(self, text: str) -> bool:
+    def knows(self, url: str, asked: Headers) -> bool:
+        """Whether `url` and the recorded request headers `asked` are known to be clean."""
+        return (
+            self._default
+            and url in _clean_urls
+            and asked in _clean_headers
+            and not (
+                self._literals and (self.knows_of(url) or self.knows_of("\n".join([v for _, v in asked])))
+            )
+        )
+
+    def knows_of(self, text: str) -> bool:
+        """Whether a known secret stands in `text`."""
         return bool(self._literals) and bool(self.literals_in(text.encode("utf-8", "surrogatepass")))
 
     def _note(self, clean: dict[Any, None], text: Any) -> None:
@@ -199,7 +212,7 @@ class Redactor:
 
     def learn(self, headers: Headers) -> None:
         """Take the credentials that a request carries as secrets to look for in the URLs and bodies of the run."""
-        for secret in credentials(headers):
+        for secret in sent(headers).credentials:
             if secret not in self._learned:
                 self._learn(secret, "api_key")
 
@@ -318,6 +331,7 @@ class Redactor:
             self._literals = (*self._literals, Literal(forms, kind))
 
 
+@lru_cache(maxsize=128)
 def _written(secret: str) -> tuple[bytes, ...]:
     """The forms in which `secret` may stand in a text: as it is, in JSON, in JSON in JSON, in a URL."""
     forms = [secret, quote(secret.encode("utf-8", "surrogatepass"), safe="")]

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from spantape._dialects._base import Asked
+from spantape._framing.delta import find_delta
 from spantape._spans.body import Base, Body
-from spantape._spans.delta import find_delta
 from spantape._spans.edits import Edit, apply_edits
 from spantape._spans.redaction import Redactor, widened
 

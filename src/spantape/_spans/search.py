@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from spantape._spans.delta import find_delta
+from spantape._framing.delta import find_delta
 from spantape._spans.detectors import SHAPE, Detector
 
 PLACEHOLDER: Final = re.compile(rb"__([a-z]+(?:_[a-z]+)*)_([1-9][0-9]{0,8})__")

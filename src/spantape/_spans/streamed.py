@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from spantape._spans.delta import find_delta
+from spantape._framing.delta import find_delta
+from spantape._framing.repeats import fold
 from spantape._spans.detectors import Detector
 from spantape._spans.redaction import Edit, Redactor, Secret
 from spantape._spans.search import Literal, Plain, scan, unescape
@@ -28,12 +30,19 @@ _STREAM_TYPES: Final = ("event-stream", "ndjson", "stream+json", "jsonl", "json-
 
 def is_stream(body: bytes, content_type: str) -> bool:
     """Whether `body` is a stream of events: SSE, NDJSON, or the JSON array that Gemini streams."""
+    kind = _kind(content_type)
+    if kind == "json":
+        return _is_streamed_array(body)
+    return kind == "stream" or (kind == "" and body.startswith((b"data:", b"event:", b":")))
+
+
+@lru_cache(maxsize=256)
+def _kind(content_type: str) -> str:
+    """What a body of that type is: "stream", "json" or "other"; "" where there is no type."""
     kind = content_type.lower()
     if any(name in kind for name in _STREAM_TYPES):
-        return True
-    if "json" in kind:
-        return _is_streamed_array(body)
-    return not kind and body.startswith((b"data:", b"event:", b":"))
+        return "stream"
+    return "json" if "json" in kind else "other" if kind else ""
 
 
 def _is_streamed_array(body: bytes) -> bool:
@@ -63,7 +72,8 @@ def stream_edits(redactor: Redactor, body: bytes, content_type: str) -> list[Edi
 
 def _is_suspicious(redactor: Redactor, body: bytes) -> bool:
     """Whether `body` may hold secrets, whole or in pieces; True also where only the exact look can tell."""
-    short = body if redactor.seeks_quotes() else _without_repeats(body)
+    folded = None if redactor.seeks_quotes() else fold(body)
+    short = _without_repeats(redactor, body) if folded is None else folded.body
     redactor.observe(short)
     detectors, literals = redactor.candidates(short)
     if (detectors or literals) and redactor.locate(body):
@@ -72,12 +82,14 @@ def _is_suspicious(redactor: Redactor, body: bytes) -> bool:
     return (alternates and _interleaved(body)) or _holds_pieces(redactor, short)
 
 
-def _without_repeats(body: bytes) -> bytes:
+def _without_repeats(redactor: Redactor, body: bytes) -> bytes:
     """`body` with what its events have in common before and behind their text written once.
 
     Cut at quotes, which no hint then holds, so that each hint that is in `body` is in what is left; the name of the field
     stays before each text.
     """
+    if redactor.seeks_quotes():
+        return body
     events = body.split(b"\n\n") if b"\n\n" in body[:_FIRST] else body.split(b"\n")
     if len(events) < _FEW:
         return body
