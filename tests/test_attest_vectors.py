@@ -1,0 +1,152 @@
+"""The vectors of attestations and proofs: our verifier says what they say, and one written from their README does."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from spantape.attest import verify, verify_proof
+from spantape.errors import SpantapeError
+from spantape.rerun.keys import load_trust
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "attestation"
+CASES = json.loads((VECTORS / "cases.json").read_text())
+VALUES = json.loads((VECTORS / "values.json").read_text())
+
+
+def verified(case):
+    trust = load_trust(VECTORS / key for key in case["trust"])
+    if "proof" in case:
+        return verify_proof(VECTORS / case["proof"], trust).signed
+    attestation = case["attestation"] and VECTORS / case["attestation"]
+    return verify(VECTORS / case["tape"], trust, attestation=attestation).signed
+
+
+@pytest.mark.parametrize("case", [each for each in CASES if "signers" in each], ids=lambda case: case["name"])
+def test_what_is_attested_verifies_and_names_its_signers(case):
+    assert [Path(key.path).stem for key in verified(case).signers] == case["signers"]
+
+
+@pytest.mark.parametrize("case", [each for each in CASES if "error" in each], ids=lambda case: case["name"])
+def test_a_fault_is_the_error_of_its_kind_at_its_place(case):
+    with pytest.raises(SpantapeError) as caught:
+        verified(case)
+    assert type(caught.value).__name__ == case["error"]
+    assert getattr(caught.value, "field", None) == case["member"]
+
+
+def test_each_kind_of_error_has_its_vectors():
+    kinds = {case["error"] for case in CASES if "error" in case}
+    assert kinds == {
+        "BadSignature",
+        "ClaimMismatch",
+        "DigestMismatch",
+        "FingerprintMismatch",
+        "OtherTape",
+        "ProofMismatch",
+        "SchemaViolation",
+        "TapeDamaged",
+        "TapeError",
+        "UnknownKey",
+        "Unsigned",
+    }
+
+
+def test_every_file_is_that_of_a_case():
+    named = {case[member] for case in CASES for member in ("proof", "attestation") if case.get(member)}
+    there = {
+        f"{folder}/{path.name}"
+        for folder in ("proofs", "attestations")
+        for path in (VECTORS / folder).iterdir()
+    }
+    assert named == there
+
+
+def test_making_the_vectors_again_makes_the_same_bytes(tmp_path):
+    for script in VECTORS.glob("*.py"):
+        shutil.copy(script, tmp_path)
+    subprocess.run([sys.executable, tmp_path / "make_vectors.py"], check=True)
+    made = {
+        path.relative_to(tmp_path): path
+        for path in tmp_path.rglob("*")
+        if path.suffix not in ("", ".py", ".pyc")
+    }
+    kept = {
+        path.relative_to(VECTORS): path
+        for path in VECTORS.rglob("*")
+        if path.suffix not in ("", ".py", ".md", ".pyc")
+    }
+    assert made.keys() == kept.keys()
+    for name, path in made.items():
+        assert path.read_bytes() == kept[name].read_bytes(), name
+
+
+# --- a verifier of its own, from the README alone ----------------------------------------------------------------
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def signed_payload(envelope, keys):
+    payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
+    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+    for key in keys:
+        load_pem_public_key((VECTORS / key).read_bytes()).verify(
+            base64.b64decode(envelope["signatures"][0]["sig"]), signed
+        )
+    assert kind == b"application/vnd.in-toto+json"
+    return json.loads(payload)
+
+
+def climbed(leaf, index, size, path):
+    """The root that a leaf leads to, by the recursive definition."""
+    if size == 1:
+        assert not path
+        return leaf
+    k = 1
+    while k * 2 < size:
+        k *= 2
+    *below, sibling = path
+    if index < k:
+        return sha256(b"\x01" + climbed(leaf, index, k, below) + sibling)
+    return sha256(b"\x01" + sibling + climbed(leaf, index - k, size - k, below))
+
+
+@pytest.mark.parametrize(
+    "case", [each for each in CASES if "proof" in each and "signers" in each], ids=lambda case: case["name"]
+)
+def test_a_verifier_from_the_readme_alone_proves_the_good_proofs(case):
+    proof = json.loads((VECTORS / case["proof"]).read_bytes())
+    steps = signed_payload(proof["envelope"], case["trust"])["predicate"]["steps"]
+    record = json.loads(proof["record"])
+    leaf = sha256(b"\x00" + bytes.fromhex(proof["salt"]) + proof["record"].encode())
+    path = [bytes.fromhex(each) for each in proof["path"]]
+    assert climbed(leaf, record["index"], steps["count"], path).hex() == steps["root"]
+    for name, held in proof["content"].items():
+        expected = record[f"{name}Sha256"]
+        data = held and (held["text"].encode() if "text" in held else base64.b64decode(held["base64"]))
+        assert (None if data is None else sha256(data).hex()) == expected
+
+
+@pytest.mark.parametrize("name", sorted(VALUES))
+def test_seeds_and_salts_from_the_readme_alone_are_those_of_the_values(name):
+    given = VALUES[name]
+    data = (VECTORS / "tapes" / f"{name}.jsonl").read_bytes()
+    seed = hmac.digest(b"spantape.attestation.seed.v1", data, "sha256")
+    assert (sha256(data).hex(), seed.hex()) == (given["sha256"], given["seed"])
+    salt = hmac.digest(seed, b"fingerprint", "sha256")
+    assert sha256(salt + bytes.fromhex(given["fingerprint"])).hex() == given["fingerprint_salted"]
+    for index, step in enumerate(given["steps"]):
+        salt = hmac.digest(seed, f"step {index}".encode(), "sha256")
+        assert salt.hex() == step["salt"]
+        assert sha256(b"\x00" + salt + step["record"].encode()).hex() == step["leaf"]
