@@ -31,6 +31,7 @@ from spantape._spans import names
 from spantape.errors import NotCut
 from spantape.rerun.cut_step import hear, kinds_of
 from spantape.rerun.cut_transcript import text_of, vector_of
+from spantape.rerun.embedding import decode_embedding
 from spantape.tape.build import tape_of
 from spantape.testing import disconnect, embedding, error, raw, reasoning, refusal, text, tool_call
 from tape_spans import agent_span, exchange, exchange_span, span, tool_span
@@ -151,7 +152,7 @@ def test_embeddings_are_their_vectors_however_they_are_sent(path):
     coded, plain = map(hear, tape.steps)
     assert coded.transcript == plain.transcript
     assert coded.is_embeddings
-    assert vector_of(coded.transcript).tolist() == [0.25, 0.5, 1.0, -2.0]
+    assert decode_embedding(vector_of(coded.transcript)).tolist() == [0.25, 0.5, 1.0, -2.0]
     assert coded.call.sampling == {}
     assert coded.call.inputs["messages"] == [
         {"role": "user", "content": "one"},

@@ -51,6 +51,8 @@ REQUESTS = {
         {"messages": HI, "response_format": {"type": "json_object"}, "stop": ["x"], "n": 2, "user": "u"},
         {"messages": HI, "temperature": "warm", "seed": 1.5, "max_tokens": True},
         {"messages": HI, "max_tokens": 1, "max_completion_tokens": 2},
+        {"messages": HI, "reasoning_effort": "low", "stop": ["x", "y"], "top_k": 4, "presence_penalty": 0.5},
+        {"messages": HI, "reasoning": {"effort": "low", "exclude": True}, "frequency_penalty": -1},
         {"messages": []},
     ],
     "openai.responses": [
@@ -61,6 +63,11 @@ REQUESTS = {
         },
         {"input": [], "previous_response_id": "resp_1"},
         {"input": HI, "instructions": [{"role": "developer", "content": "x"}]},
+        {
+            "input": HI,
+            "reasoning": {"effort": "high", "summary": "auto"},
+            "text": {"format": {"type": "text"}},
+        },
     ],
     "openai.completions": [
         {"prompt": "Once"},
@@ -89,6 +96,8 @@ REQUESTS = {
             "system": [{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}],
         },
         {"messages": HI, "max_tokens": 9, "tools": [{"name": "f", "input_schema": {}}], "thinking": {}},
+        {"messages": HI, "max_tokens": 9, "thinking": {"type": "enabled", "budget_tokens": 1024}},
+        {"messages": HI, "max_tokens": 9, "output_config": {"effort": "low"}, "stop_sequences": ["x"]},
     ],
 }
 CASES = [(api, body) for api, bodies in REQUESTS.items() for body in bodies]
@@ -121,6 +130,7 @@ def test_every_wire_api_has_a_case():
         ("openai.responses", {"input": "Hi"}, {"input": HI}),
         ("openai.responses", {"input": "Hi"}, {"input": HI, "instructions": ""}),
         ("openai.completions", {"prompt": "Hi"}, {"prompt": ["Hi"]}),
+        ("openai.chat", {"messages": HI, "stop": "x"}, {"messages": HI, "stop": ["x"]}),
         ("openai.embeddings", {"input": "Hi"}, {"input": ["Hi"]}),
         ("openai.embeddings", {"input": [1, 2]}, {"input": [[1, 2]]}),
         (
@@ -141,6 +151,19 @@ def test_sampling_has_one_name_whatever_the_wire_calls_it():
     }
     assert read("openai.responses", {"input": "Hi", "max_output_tokens": 9}).sampling == {"max_tokens": 9}
     assert read("openai.chat", {"messages": HI}).sampling == {}
+
+
+def test_reasoning_models_say_how_hard_they_think():
+    assert read("openai.chat", {"messages": HI, "reasoning": {"effort": "low"}}).sampling == {
+        "reasoning_effort": "low"
+    }
+    assert read("openai.responses", {"input": "Hi", "reasoning": {"effort": "low"}}).options == {}
+    thinking = {"type": "enabled", "budget_tokens": 1024}
+    assert read("anthropic.messages", {"messages": HI, "thinking": thinking}).sampling == {
+        "reasoning_tokens": 1024
+    }
+    bare = Call("anthropic.messages", "m", {"reasoning_tokens": 1024}, {"system_prompt": "", "messages": HI})
+    assert render(bare)["thinking"] == thinking
 
 
 def test_a_system_prompt_of_several_blocks_is_their_texts():
@@ -204,6 +227,13 @@ def test_options_cannot_change_what_is_asked(api, inputs, options):
         render(Call(api, "m", {}, inputs, options))
 
 
+def test_sampling_that_an_api_does_not_have_is_refused():
+    inputs = {"system_prompt": "", "messages": HI}
+    with pytest.raises(UsageError, match=r"anthropic\.messages has no seed, which the sampling gives"):
+        render(Call("anthropic.messages", "m", {"seed": 1}, inputs))
+    assert render(Call("openai.embeddings", "m", {"temperature": 0}, inputs)) == {"model": "m", "input": "Hi"}
+
+
 @pytest.mark.parametrize("api", ["openai.completions", "openai.embeddings"])
 @pytest.mark.parametrize(
     "inputs",
@@ -257,6 +287,8 @@ def _same(sent, again):
             kept[key] = kept[key][0]
     if isinstance(again.get("system"), str) and isinstance(kept["system"], list):
         kept["system"] = kept["system"][0]["text"]
+    if isinstance(kept.get("stop"), str):
+        kept["stop"] = [kept["stop"]]
     if kept.get("instructions") == "":
         del kept["instructions"]
     return kept == {key: value for key, value in again.items() if key != "model"}

@@ -161,15 +161,16 @@ class NotReplayable(TapeError):
 class NotCut(TapeError):
     """A step that no rerun bundle can be made of.
 
-    `why` is "other" for a step that calls no model, "failed" for a call without an answer to expect, and "lost" for
-    one that the tape does not hold as it was: without content, redacted, or damaged.
+    `why` is "other" for a step that calls no model, "failed" for a call without an answer to expect, "lost" for one
+    that the tape does not hold as it was (without content, redacted, damaged) or that has no canonical form, and
+    "unfit" for one with nothing in its answer that the tolerance compares.
     """
 
     def __init__(
         self,
         reason: str,
         *,
-        why: Literal["other", "failed", "lost"] = "other",
+        why: Literal["other", "failed", "lost", "unfit"] = "other",
         path: str | PathLike[str] | None = None,
         step: int | None = None,
         field: str | None = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from spantape.cli._keys import signing_key, trust_policy
+from spantape.cli._rerun_tape import cut_command
 from spantape.cli._say import put, put_json, say
 from spantape.errors import KeyFileError
 
@@ -27,6 +28,9 @@ def rerun_group() -> None:
 
     Example: spantape rerun verify step.rr actual.json --trust reviewers.pub
     """
+
+
+rerun_group.add_command(cut_command)
 
 
 @rerun_group.command("capture", short_help="Make a bundle of a step record.")

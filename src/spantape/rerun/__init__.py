@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from spantape.rerun.bundles import Bundle, capture, read_bundle, sign, to_bytes, write_bundle
 from spantape.rerun.canonical import canonicalize, sha256_of
+from spantape.rerun.cutting import Cut, Cutter, cut
 from spantape.rerun.embedding import decode_embedding, encode_embedding
 from spantape.rerun.keys import (
     PrivateKey,
@@ -34,6 +35,8 @@ __all__ = [
     "EXTENDED",
     "VERSION",
     "Bundle",
+    "Cut",
+    "Cutter",
     "PrivateKey",
     "PublicKey",
     "Result",
@@ -43,6 +46,7 @@ __all__ = [
     "canonicalize",
     "capture",
     "check",
+    "cut",
     "decode_embedding",
     "encode_embedding",
     "load_private_key",

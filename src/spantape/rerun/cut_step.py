@@ -44,6 +44,11 @@ class Heard:
     transcript: Any
 
     @property
+    def model(self) -> str:
+        """The model with its vendor: `openai/text-embedding-3-small`."""
+        return f"{self.vendor}/{self.call.model}"
+
+    @property
     def is_embeddings(self) -> bool:
         """Whether the answer is vectors, not messages."""
         return isinstance(self.transcript, dict)

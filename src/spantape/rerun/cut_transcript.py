@@ -9,15 +9,13 @@ little-endian float32, however it was sent.
 
 from __future__ import annotations
 
+import struct
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-import numpy as np
-
-Vector = np.ndarray[tuple[int], np.dtype[np.float32]]
 
 _IDS: Final = ("id", "call_id", "tool_use_id", "item_id", "container_id", "created_at")
 """Members of a part, or of what a provider's own tool was asked and gave, that name one call."""
@@ -74,7 +72,7 @@ class _Embeddings(msgspec.Struct, gc=False):
 
 def _coded(embedding: str | list[float], floats: bool) -> str:
     if isinstance(embedding, list):
-        return b64encode(np.asarray(embedding, dtype="<f4").tobytes()).decode()
+        return b64encode(_floats(embedding)).decode()
     try:
         raw = b64decode(embedding, validate=True)
     except Base64Error as error:
@@ -84,10 +82,16 @@ def _coded(embedding: str | list[float], floats: bool) -> str:
     return embedding if not floats else b64encode(raw).decode()
 
 
-def vector_of(transcript: Mapping[str, Any]) -> Vector:
-    """The vectors of an embeddings transcript, one behind the other.
+def _floats(numbers: list[float]) -> bytes:
+    try:
+        return struct.pack(f"<{len(numbers)}f", *numbers)
+    except OverflowError as error:
+        raise ValueError(f"a vector holds a number that is no float32 ({error})") from error
 
-    Of vectors of equal length, the cosine of two such rows is the mean of the cosines of their vectors.
+
+def vector_of(transcript: Mapping[str, Any]) -> str:
+    """The vectors of an embeddings transcript, one behind the other, as base64 of little-endian float32.
+
+    Of unit vectors, the cosine of two such rows is the mean of the cosines of their vectors.
     """
-    raw = b"".join(b64decode(text) for text in transcript["embeddings"])
-    return np.frombuffer(raw, dtype="<f4").astype(np.float32)
+    return b64encode(b"".join(b64decode(text) for text in transcript["embeddings"])).decode()

@@ -66,6 +66,9 @@ def render(call: Call) -> dict[str, Any]:
         UsageError: the API cannot ask that, or the options contradict inputs, sampling or model.
     """
     api = api_named(call.api)
+    unknown = sorted(call.sampling.keys() - api.sampling.keys()) if api.sampling else []
+    if unknown:
+        raise UsageError(f"{call.api} has no {', '.join(unknown)}, which the sampling gives")
     body = api.write(call)
     try:
         plain, whole = api.call(call.model, api.write(replace(call, options={}))), api.call(call.model, body)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from spantape._dialects import Dialect
 from spantape.errors import NotCanonical, UsageError
 from spantape.rerun.reading import read_json
 
@@ -44,20 +45,24 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """One wire API: its dialect's name, the end of its path, and the two ways between request and call.
+    """One wire API: its dialect, the end of its path, and the two ways between request and call.
 
-    `sampling` gives, for a member of a record's sampling, the wire's names for it, the usual one first. `read` takes
-    the inputs out of the members of a request, and `put` puts them in; it raises `UsageError` where they do not fit.
+    `sampling` gives, for a member of a record's sampling, the wire's names for it, the usual one first; `outer.inner`
+    is a member of a member. `read` takes the inputs out of the members of a request, and `put` puts them in; it
+    raises `UsageError` where they do not fit. `finish` is given the whole request last.
     """
 
-    name: str
+    dialect: Dialect
     path: str
     sampling: Mapping[str, Sequence[str]]
     read: Callable[[Members], Members]
     put: Callable[[Members, Members], None]
-    nameless: Callable[[Members], bool] = lambda _options: (
-        False
-    )  # whether the path names the model, not the body
+    finish: Callable[[Members], None] = lambda _body: None
+
+    @property
+    def name(self) -> str:
+        """The dialect's name."""
+        return self.dialect.name
 
     def call(self, model: str, body: Members) -> Call:
         """What the request with the members `body` asks of `model`.
@@ -71,33 +76,75 @@ class Api:
 
     def write(self, call: Call) -> Members:
         """The members of the request that asks `call`: options last, in their own spelling."""
-        body: Members = {} if self.nameless(call.options) else {"model": call.model}
+        body: Members = {"model": call.model}
         self.put(body, call.inputs)
         for member, spellings in self.sampling.items():
-            if member in call.sampling and call.options.keys().isdisjoint(spellings):
-                body[spellings[0]] = call.sampling[member]
-        return body | call.options
+            outer = {name.partition(".")[0] for name in spellings}
+            if member in call.sampling and call.options.keys().isdisjoint(outer):
+                _put_in(body, spellings[0], call.sampling[member])
+        body |= call.options
+        self.finish(body)
+        return body
 
 
 def _lifted(rest: Members, spellings: Mapping[str, Sequence[str]]) -> Members:
     """The sampling in `rest`. The usual spelling is taken out; another stays too, so that it is sent again as it was."""
     sampling: Members = {}
     for member, names in spellings.items():
-        fits = _is_integer if member in ("seed", "max_tokens") else _is_number
-        name = next((name for name in reversed(names) if fits(rest.get(name))), None)
-        if name is not None:
-            sampling[member] = rest[name]
+        read = _READ.get(member, _number)
+        found = ((name, value) for name in reversed(names) if (value := read(_at(rest, name))) is not None)
+        name, value = next(found, ("", None))
+        if value is not None:
+            sampling[member] = value
         if name == names[0]:
-            rest.pop(name)
+            _take_out(rest, name)
     return sampling
 
 
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _at(members: Members, name: str) -> Any:
+    """The member `name` of an object, or, of `outer.inner`, the inner one."""
+    outer, _, inner = name.partition(".")
+    value = members.get(outer)
+    return (value.get(inner) if isinstance(value, dict) else None) if inner else value
 
 
-def _is_number(value: object) -> bool:
-    return _is_integer(value) or (isinstance(value, float) and math.isfinite(value))
+def _take_out(rest: Members, name: str) -> None:
+    """Take out the member `name`; an inner one only where nothing is beside it."""
+    outer, _, inner = name.partition(".")
+    if not inner or rest[outer].keys() == {inner}:
+        del rest[outer]
+
+
+def _put_in(body: Members, name: str, value: Any) -> None:
+    outer, _, inner = name.partition(".")
+    body[outer] = {inner: value} if inner else value
+
+
+def _integer(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(value: object) -> int | float | None:
+    return value if isinstance(value, float) and math.isfinite(value) else _integer(value)
+
+
+def _string(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _strings(value: object) -> list[str] | None:
+    found = [value] if isinstance(value, str) else value
+    return found if isinstance(found, list) and found and all(isinstance(one, str) for one in found) else None
+
+
+_READ: Final[Mapping[str, Callable[[object], Any]]] = {
+    "seed": _integer,
+    "max_tokens": _integer,
+    "top_k": _integer,
+    "reasoning_tokens": _integer,
+    "reasoning_effort": _string,
+    "stop": _strings,
+}
 
 
 def plain_json(body: bytes) -> Members:
@@ -161,7 +208,7 @@ def _is_text(message: object) -> bool:
 
 
 def _is_tokens(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_integer, value))
+    return isinstance(value, list) and bool(value) and all(_integer(one) is not None for one in value)
 
 
 def _kind(value: object) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from spantape._dialects import openai_chat
 from spantape.rerun.wire._base import Api, Members, plain_text, taken_list
 
 
@@ -66,13 +67,18 @@ def _put(body: Members, inputs: Members) -> None:
 
 
 CHAT: Final = Api(
-    "openai.chat",
+    openai_chat.CHAT,
     "/chat/completions",
     {
         "temperature": ("temperature",),
         "top_p": ("top_p",),
         "seed": ("seed", "random_seed"),
         "max_tokens": ("max_tokens", "max_completion_tokens"),
+        "top_k": ("top_k",),
+        "frequency_penalty": ("frequency_penalty",),
+        "presence_penalty": ("presence_penalty",),
+        "stop": ("stop",),
+        "reasoning_effort": ("reasoning_effort", "reasoning.effort"),
     },
     _read,
     _put,

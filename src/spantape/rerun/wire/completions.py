@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from spantape._dialects import openai_completions
 from spantape.rerun.wire._base import Api, Members, messages_as_texts, texts_as_messages
 
 
@@ -19,13 +20,17 @@ def _put(body: Members, inputs: Members) -> None:
 
 
 COMPLETIONS: Final = Api(
-    "openai.completions",
+    openai_completions.COMPLETIONS,
     "/completions",
     {
         "temperature": ("temperature",),
         "top_p": ("top_p",),
         "seed": ("seed", "random_seed"),
         "max_tokens": ("max_tokens",),
+        "top_k": ("top_k",),
+        "frequency_penalty": ("frequency_penalty",),
+        "presence_penalty": ("presence_penalty",),
+        "stop": ("stop",),
     },
     _read,
     _put,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from spantape._dialects import openai_embeddings
 from spantape.rerun.wire._base import Api, Members, messages_as_texts, texts_as_messages
 
 
@@ -15,4 +16,4 @@ def _put(body: Members, inputs: Members) -> None:
     body["input"] = messages_as_texts(inputs, "openai.embeddings")
 
 
-EMBEDDINGS: Final = Api("openai.embeddings", "/embeddings", {}, _read, _put)
+EMBEDDINGS: Final = Api(openai_embeddings.EMBEDDINGS, "/embeddings", {}, _read, _put)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from spantape._dialects import anthropic_messages
 from spantape.rerun.wire._base import Api, Members, plain_text, taken_list
 
 
@@ -44,11 +45,27 @@ def _put(body: Members, inputs: Members) -> None:
         body["tools"] = inputs["tools"]
 
 
+def _finish(body: Members) -> None:
+    if "anthropic_version" in body:
+        del body["model"]
+    thinking = body.get("thinking")
+    if isinstance(thinking, dict) and thinking.keys() == {"budget_tokens"}:
+        body["thinking"] = {"type": "enabled", **thinking}
+
+
 MESSAGES: Final = Api(
-    "anthropic.messages",
+    anthropic_messages.MESSAGES,
     "/v1/messages",
-    {"temperature": ("temperature",), "top_p": ("top_p",), "max_tokens": ("max_tokens",)},
+    {
+        "temperature": ("temperature",),
+        "top_p": ("top_p",),
+        "max_tokens": ("max_tokens",),
+        "top_k": ("top_k",),
+        "stop": ("stop_sequences",),
+        "reasoning_effort": ("output_config.effort",),
+        "reasoning_tokens": ("thinking.budget_tokens",),
+    },
     _read,
     _put,
-    nameless=lambda options: "anthropic_version" in options,
+    finish=_finish,
 )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from spantape._dialects import openai_responses
 from spantape.rerun.wire._base import Api, Members, NotACallError
 
 _STORED: Final = ("previous_response_id", "conversation", "prompt")
@@ -44,13 +45,16 @@ def _put(body: Members, inputs: Members) -> None:
 
 
 RESPONSES: Final = Api(
-    "openai.responses",
+    openai_responses.RESPONSES,
     "/responses",
     {
         "temperature": ("temperature",),
         "top_p": ("top_p",),
         "seed": ("seed",),
         "max_tokens": ("max_output_tokens",),
+        "frequency_penalty": ("frequency_penalty",),
+        "presence_penalty": ("presence_penalty",),
+        "reasoning_effort": ("reasoning.effort",),
     },
     _read,
     _put,

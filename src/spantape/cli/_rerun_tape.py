@@ -1,0 +1,115 @@
+"""`spantape rerun cut` and `spantape rerun apply`: bundles out of tapes, and answers anew."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spantape.cli._keys import signing_key
+from spantape.cli._say import counted, put, put_json, say, working
+from spantape.errors import NotCut
+
+if TYPE_CHECKING:
+    from spantape.rerun.cutting import Cut
+
+
+@click.command("cut", short_help="Make bundles of the model calls on a tape.")
+@click.argument("tape", type=click.Path())
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Where the files go.",
+)
+@click.option(
+    "-k", "--key", "source", metavar="KEY", help="The Ed25519 key to sign with: a file, or env:NAME."
+)
+@click.option(
+    "--step",
+    "steps",
+    type=int,
+    multiple=True,
+    metavar="N",
+    help="This step alone; may be given more than once.",
+)
+@click.option(
+    "--tolerance",
+    default="byte",
+    show_default=True,
+    metavar="LEVEL[,LEVEL]",
+    help="byte, semantic[:COSINE] or structural[:ORDER][:ARGUMENTS]; of several, the first that an answer fits.",
+)
+@click.option(
+    "--runtime",
+    "runtimes",
+    multiple=True,
+    metavar="[HOST=]CLASS",
+    help="Where the model runs: cloud (the default), local-vllm, local-transformers or local.",
+)
+@click.option(
+    "--redacted", is_flag=True, help="Cut redacted steps too: their placeholders are what is signed."
+)
+@click.option("--run", "run_id", metavar="ID", help="The run to cut, where the file holds several.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def cut_command(
+    *,
+    tape: str,
+    output: str,
+    source: str | None,
+    steps: tuple[int, ...],
+    tolerance: str,
+    runtimes: tuple[str, ...],
+    redacted: bool,
+    run_id: str | None,
+    as_json: bool,
+) -> int:
+    """Make a bundle of each model call on a TAPE, with what it verifies and what a rerun of it is sent.
+
+    Written are NAME-step-NNNN.rr, .actual.json and .inputs.json; the paths of the bundles are printed. Steps that call
+    no model, or failed, are left out. Exits with 1 where a model call could not be cut, or where there was none.
+
+    Example: spantape rerun cut run.tape --key signing.key -o evidence
+    """
+    from spantape.rerun.cut_files import name_of, write_cut
+    from spantape.rerun.cut_runtime import runtimes_of
+    from spantape.rerun.cutting import cut
+    from spantape.tape.read import read_tape
+
+    key, runtime = signing_key(source), runtimes_of(runtimes)
+    with working(f"reading {tape}"):
+        read = read_tape(tape, run=run_id)
+    skipped: list[NotCut] = []
+    told: list[dict[str, Any]] = []
+    chosen = steps or None
+    for made in cut(
+        read,
+        steps=chosen,
+        key=key,
+        tolerance=tolerance,
+        runtime=runtime,
+        redacted=redacted,
+        skipped=skipped.append,
+    ):
+        path = write_cut(output, name_of(read.path, made.step), made)
+        told.append({"step": made.step, "bundle": str(path), "version": made.version})
+        _tell(made, str(path), as_json)
+    for left in skipped:
+        say(f"spantape: {left}")
+    say(f"{counted(len(told), 'bundle')}, {'not signed' if key is None else f'signed by {key.id}'}")
+    if as_json:
+        put_json({"bundles": told, "skipped": [_left(left) for left in skipped]})
+    return 1 if not told or any(left.why in ("lost", "unfit") for left in skipped) else 0
+
+
+def _tell(made: Cut, path: str, as_json: bool) -> None:
+    if made.beyond_v01:
+        say(f"step {made.step}: version {made.version}, not 0.1 ({', '.join(made.beyond_v01)})")
+    if not as_json:
+        put(path)
+
+
+def _left(left: NotCut) -> dict[str, Any]:
+    return {"step": left.step, "why": left.why, "reason": left.reason}
