@@ -95,7 +95,7 @@ def check(bundle: Document, actual: Document, policy: TrustPolicy | None = None)
     try:
         return _check(bundle, actual, policy or _ANYONE).result
     except SchemaViolation as error:
-        return Result((_schema_error(error),))
+        return Result((schema_error(error),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,8 @@ def _compare(bundle: Bundle, actual: dict[str, Any], outcome: Outcome, *, extend
 # --- errors ------------------------------------------------------------------------------------------------------
 
 
-def _schema_error(error: SchemaViolation) -> str:
+def schema_error(error: SchemaViolation | NotCanonical) -> str:
+    """The violation as v0.1 words it: `SchemaViolation:bundle: …`."""
     place = f"{error.field}: " if error.field else ""
     return f"SchemaViolation:{error.what}: {place}{error.reason}"
 

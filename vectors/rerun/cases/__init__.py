@@ -1,0 +1,1 @@
+"""The cases that the vectors of rerun bundles are made of."""
