@@ -1,7 +1,7 @@
 """How two tapes differ: which steps came, went or changed, and where inside a changed one.
 
 What is compared is what the fingerprint covers, so two tapes differ exactly where their fingerprints do; times, ids
-and headers are no difference.
+and headers are no difference. Within a tolerance, what two steps say is compared instead (`spantape.tape.grading`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spantape._fields import MISSING, FieldDifference, align, json_differences, show, show_both
 from spantape._framing.sse import events, is_stream
@@ -18,6 +18,11 @@ from spantape.errors import NotReplayable
 from spantape.tape.fingerprint import descriptor, parse_json, path_of
 from spantape.tape.model import ExchangeStep, Step, Tape
 from spantape.tape.read import read_tape
+
+if TYPE_CHECKING:
+    from spantape.tape.grading import Grader
+    from spantape.tolerance.level import Grade, Tolerance
+    from spantape.tolerance.policy import Policy
 
 Change = Literal["added", "removed", "changed"]
 
@@ -30,13 +35,16 @@ _WORDS: Final = {"added": "only in the second tape", "removed": "only in the fir
 class StepDifference:
     """One step that differs: `first` and `second` are the steps, None on the side that lacks it.
 
-    `fields` are the places where a changed step differs, at most 1,000 of them.
+    `fields` are the places where a changed step differs, at most 1,000 of them; within a tolerance they are
+    `GradedDifference`s, and `grade` is the gravest of them ("structure" for a step that one side lacks). Compared
+    byte for byte nothing is graded, and `grade` is None.
     """
 
     change: Change
     first: Step | None
     second: Step | None
     fields: tuple[FieldDifference, ...] = ()
+    grade: Grade | None = None
 
     def __str__(self) -> str:
         step = self.first or self.second
@@ -45,17 +53,22 @@ class StepDifference:
             return f"{title}: {_WORDS[self.change]}"
         shown = [f"  {_field_line(field)}" for field in self.fields[:_SHOWN]]
         if len(self.fields) > _SHOWN:
-            shown.append(f"  and {len(self.fields) - _SHOWN} more differences")
+            shown.append(f"  and {_counted(len(self.fields) - _SHOWN, 'more difference')}")
         return "\n".join([title, *shown])
 
 
 @dataclass(frozen=True, slots=True)
 class TapeDiff:
-    """The steps in which two tapes differ, in order; false where they do not. As text it is for people."""
+    """The steps in which two tapes differ beyond the tolerance, in order; false where they do not.
+
+    `tolerated` are the steps that differ within it. As text it is for people.
+    """
 
     steps: tuple[StepDifference, ...]
     first_count: int
     second_count: int
+    tolerance: str = "byte"
+    tolerated: tuple[StepDifference, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.steps)
@@ -67,27 +80,92 @@ class TapeDiff:
         return iter(self.steps)
 
     def __str__(self) -> str:
+        within = "" if self.tolerance == "byte" else f" beyond {self.tolerance}"
+        if self.tolerated:
+            within += f" ({_counted(len(self.tolerated), 'step')} within it)"
         if not self.steps:
-            return f"no difference in {self.first_count} steps"
-        head = f"{len(self.steps)} differences between {self.first_count} and {self.second_count} steps"
-        return "\n".join([head, *map(str, self.steps)])
+            return f"no difference{within} in {_counted(self.first_count, 'step')}"
+        sides = f"{self.first_count} and {_counted(self.second_count, 'step')}"
+        return "\n".join(
+            [f"{_counted(len(self.steps), 'difference')}{within} between {sides}", *map(str, self.steps)]
+        )
 
 
-def diff(first: Tape | str | os.PathLike[str], second: Tape | str | os.PathLike[str]) -> TapeDiff:
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def diff(
+    first: Tape | str | os.PathLike[str],
+    second: Tape | str | os.PathLike[str],
+    *,
+    tolerance: str | Tolerance | None = None,
+    policy: Policy | str | os.PathLike[str] | None = None,
+) -> TapeDiff:
     """The steps in which `second` differs from `first`, aligned so that an inserted step shifts no other.
 
+    `tolerance` says what is no difference: "byte" (the default) nothing; "structural" whatever leaves the steps, the
+    tool calls and the values as they were, texts are not compared; "semantic" or "semantic:0.9" other words of the
+    same meaning. `policy` (a `Policy`, or the path of its TOML file) sets it per step, tool and field; `tolerance`
+    then replaces the policy's own default.
+
     Raises:
+        UsageError: `tolerance` is none; PolicyError, one of it: the policy cannot be read.
         TapeError: a path was given, and its tape cannot be read; or a body cannot be rebuilt.
     """
     one, other = _tape(first), _tape(second)
+    if tolerance is None and policy is None:
+        return _exact(one, other)
+    from spantape.tolerance.policy import Policy, effective_policy
+
+    wanted = effective_policy(tolerance, policy)
+    return _exact(one, other) if wanted == Policy() else _graded(one, other, wanted)
+
+
+def _exact(one: Tape, other: Tape) -> TapeDiff:
     if one.fingerprint == other.fingerprint:
         return TapeDiff((), len(one.steps), len(other.steps))
-    pairs = align([_aligned(step) for step in one.steps], [_aligned(step) for step in other.steps])
-    found = [
-        _difference(None if i is None else one.steps[i], None if j is None else other.steps[j])
-        for i, j in pairs
-    ]
+    found = [_difference(*pair) for pair in _aligned_steps(one, other)]
     return TapeDiff(tuple(step for step in found if step is not None), len(one.steps), len(other.steps))
+
+
+def _graded(one: Tape, other: Tape, policy: Policy) -> TapeDiff:
+    from spantape.tape.grading import Grader
+    from spantape.tape.moves import reunited
+
+    grader = Grader(policy)
+    pairs = _aligned_steps(one, other)
+    if policy.calls.order != "exact":
+        pairs = reunited(pairs)
+    found = [graded for pair in pairs if (graded := _grade(*pair, grader)) is not None]
+    beyond = tuple(difference for difference, exceeds in found if exceeds)
+    within = tuple(difference for difference, exceeds in found if not exceeds)
+    name = str(policy.tolerance) if policy == type(policy)(policy.tolerance) else "the policy"
+    return TapeDiff(beyond, len(one.steps), len(other.steps), name, within)
+
+
+def _grade(first: Step | None, second: Step | None, grader: Grader) -> tuple[StepDifference, bool] | None:
+    """How a pair of steps differs, and whether beyond the tolerance; None where it does not."""
+    from spantape.tolerance.level import gravest
+
+    if first is None or second is None:
+        change: Change = "added" if first is None else "removed"
+        return StepDifference(change, first, second, grade="structure"), True
+    if first.kind != second.kind:
+        kinds = (FieldDifference("kind", first.kind, second.kind),)
+        return StepDifference("changed", first, second, kinds, "structure"), True
+    found = grader.differences(first, second)
+    exceeding = grader.exceeding(first, found)
+    told = exceeding or found
+    if not told:
+        return None
+    grade = gravest([difference.grade for difference in told])
+    return StepDifference("changed", first, second, tuple(told), grade), bool(exceeding)
+
+
+def _aligned_steps(one: Tape, other: Tape) -> list[tuple[Step | None, Step | None]]:
+    pairs = align([_aligned(step) for step in one.steps], [_aligned(step) for step in other.steps])
+    return [(None if i is None else one.steps[i], None if j is None else other.steps[j]) for i, j in pairs]
 
 
 def _tape(given: Tape | str | os.PathLike[str]) -> Tape:
@@ -177,6 +255,12 @@ def _json_or_text(text: str) -> Any:
 
 
 def _field_line(field: FieldDifference) -> str:
+    grade, reason = getattr(field, "grade", ""), getattr(field, "reason", "")
+    told = f" ({grade}{': ' + reason if reason else ''})" if grade else ""
+    return f"{_change_line(field)}{told}"
+
+
+def _change_line(field: FieldDifference) -> str:
     if field.recorded is MISSING:
         return f"{field.path}: nothing → {show(field.got)}"
     if field.got is MISSING:

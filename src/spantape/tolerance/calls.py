@@ -121,11 +121,12 @@ def describe_calls(groups: Iterable[Iterable[ToolCall]], policy: CallPolicy) -> 
     A digest is `sha256:` and 64 hex digits over the canonical JSON (RFC 8785) of the arguments. Groups without a
     call are left out.
     """
-    described = [[_described(call, policy.arguments) for call in group] for group in groups]
+    described = [[describe_call(call, policy.arguments) for call in group] for group in groups]
     return [group for group in described if group]
 
 
-def _described(call: ToolCall, arguments: Arguments) -> dict[str, Any]:
+def describe_call(call: ToolCall, arguments: Arguments) -> dict[str, Any]:
+    """One call as JSON, with what `arguments` (see `CallPolicy`) asks for."""
     if arguments == "ignored":
         return {"name": call.name}
     told = argument_digest(call.arguments) if arguments == "digest" else argument_shape(call.arguments)

@@ -18,6 +18,7 @@
     [tools.get_time]                         # a tool, * for any characters: its own steps, and calls that models ask for
     tolerance = "structural"
     arguments = "ignored"
+    ignore = ["result"]                      # places of those steps alone; in [steps.…] too
 
     [fields]                                 # places within a step, as `spantape diff` prints them
     "request.body.metadata.*" = "ignore"
@@ -36,7 +37,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, NoReturn, get_args
 
@@ -48,57 +49,74 @@ from spantape.tolerance.level import ACCEPTED, BYTE, Tolerance, parse_tolerance
 VERSION: Final = 1
 
 _TABLES: Final = ("version", "tolerance", "calls", "steps", "tools", "fields")
+Pattern = tuple[Segment, ...]
 FieldRule = Tolerance | Literal["ignore"]
 
 
 @dataclass(frozen=True, slots=True)
-class ToolRule:
-    """What holds for the tools that `name` fits: None where the policy's own setting does."""
+class Rule:
+    """What holds for the steps or tools that `name` fits; what is None, the next rule or the policy itself says."""
 
     name: str
     tolerance: Tolerance | None = None
     arguments: Arguments | None = None
+    ignore: tuple[Pattern, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Which tolerance holds where. Made by `read_policy`, or by hand: what is left out is byte for byte.
 
-    `steps` are (name pattern or index as text, tolerance), `fields` (path, rule).
+    Names of `steps` and `tools` are patterns with `*`; a step's may be its index as text.
     """
 
     tolerance: Tolerance = BYTE
     calls: CallPolicy = field(default_factory=CallPolicy)
-    steps: tuple[tuple[str, Tolerance], ...] = ()
-    tools: tuple[ToolRule, ...] = ()
-    fields: tuple[tuple[tuple[Segment, ...], FieldRule], ...] = ()
+    steps: tuple[Rule, ...] = ()
+    tools: tuple[Rule, ...] = ()
+    fields: tuple[tuple[Pattern, FieldRule], ...] = ()
 
-    def of_step(self, index: int | None, name: str, tool: str | None = None) -> Tolerance:
-        """The tolerance of a step by its index, its name as diff prints it, and the tool that it ran."""
-        for wanted, tolerance in self.steps:
-            if index is not None and wanted == str(index):
-                return tolerance
-        for wanted, tolerance in self.steps:
-            if fnmatch.fnmatchcase(name, wanted):
-                return tolerance
-        rule = None if tool is None else self.of_tool(tool)
-        return rule.tolerance if rule is not None and rule.tolerance is not None else self.tolerance
+    def of_step(self, index: int, name: str, tool: str | None = None) -> StepPolicy:
+        """What holds in a step, by its index in the first tape, its name as diff prints it, and the tool it ran."""
+        rules = [rule for rule in self.steps if rule.name == str(index)]
+        rules += [rule for rule in self.steps if fnmatch.fnmatchcase(name, rule.name)]
+        rules += [] if tool is None else self._of_tool(tool)
+        tolerance = next((rule.tolerance for rule in rules if rule.tolerance is not None), self.tolerance)
+        return StepPolicy(tolerance, tuple(path for rule in rules for path in rule.ignore), self.fields)
 
-    def of_tool(self, name: str) -> ToolRule | None:
-        """The rule of a tool, None where none fits its name."""
-        return next((rule for rule in self.tools if fnmatch.fnmatchcase(name, rule.name)), None)
+    def arguments_of(self, tool: str) -> Arguments:
+        """How the arguments of a tool's calls are compared."""
+        given = (rule.arguments for rule in self._of_tool(tool) if rule.arguments is not None)
+        return next(given, self.calls.arguments)
 
-    def of_field(self, path: str) -> FieldRule | None:
-        """The rule of a place within a step (`request.body.messages[0].content`), None where none fits."""
-        if not self.fields:
+    def _of_tool(self, name: str) -> list[Rule]:
+        return [rule for rule in self.tools if fnmatch.fnmatchcase(name, rule.name)]
+
+
+@dataclass(frozen=True, slots=True)
+class StepPolicy:
+    """What holds in one step: its tolerance, the places that are ignored in it, and the rules for fields."""
+
+    tolerance: Tolerance
+    ignore: tuple[Pattern, ...] = ()
+    fields: tuple[tuple[Pattern, FieldRule], ...] = ()
+
+    def at(self, path: str) -> FieldRule:
+        """The tolerance of a place within the step (`request.body.messages[0].content`), or "ignore"."""
+        given = self.rule_at(path)
+        return self.tolerance if given is None else given
+
+    def rule_at(self, path: str) -> FieldRule | None:
+        """The rule that names the place, or what holds it; None where the step's own tolerance holds."""
+        if not (self.ignore or self.fields):
             return None
-        segments = parse_path(path)
-        return next(
-            (rule for wanted, rule in self.fields if segments is not None and _fits(wanted, segments)), None
-        )
+        place = parse_path(path) or ()
+        if any(_fits(pattern, place) for pattern in self.ignore):
+            return "ignore"
+        return next((rule for pattern, rule in self.fields if _fits(pattern, place)), None)
 
 
-def _fits(pattern: tuple[Segment, ...], path: tuple[Segment, ...]) -> bool:
+def _fits(pattern: Pattern, path: Pattern) -> bool:
     """Whether a pattern leads to `path`, or to something that holds it."""
     ends = {0}
     for key in path:
@@ -108,7 +126,7 @@ def _fits(pattern: tuple[Segment, ...], path: tuple[Segment, ...]) -> bool:
     return len(pattern) in ends
 
 
-def _steps(pattern: tuple[Segment, ...], start: int, key: Segment) -> set[int]:
+def _steps(pattern: Pattern, start: int, key: Segment) -> set[int]:
     """Where in the pattern one is behind `key`, read at `start`."""
     head = pattern[start]
     if head is Wild.DEEP:
@@ -136,6 +154,19 @@ def read_policy(path: str | os.PathLike[str]) -> Policy:
     return make_policy(found, place)
 
 
+def effective_policy(
+    tolerance: str | Tolerance | None, policy: Policy | str | os.PathLike[str] | None
+) -> Policy:
+    """The policy that both settings make: `policy`, or the one in its file, with `tolerance` as its default.
+
+    Raises:
+        UsageError: `tolerance` is none.
+        PolicyError: as `read_policy`.
+    """
+    found = policy if isinstance(policy, Policy) else Policy() if policy is None else read_policy(policy)
+    return found if tolerance is None else replace(found, tolerance=parse_tolerance(tolerance))
+
+
 def make_policy(document: Mapping[str, Any], path: str | None = None) -> Policy:
     """The policy that a parsed document says; `path` is its file, for messages.
 
@@ -158,8 +189,8 @@ class _Reader:
         return Policy(
             tolerance=self._tolerance("", "tolerance", document) or BYTE,
             calls=self._calls(self._table(document, "calls")),
-            steps=tuple(self._step(name, rule) for name, rule in self._table(document, "steps").items()),
-            tools=tuple(self._tool(name, rule) for name, rule in self._table(document, "tools").items()),
+            steps=self._rules(document, "steps", ("tolerance", "ignore")),
+            tools=self._rules(document, "tools", ("tolerance", "arguments", "ignore")),
             fields=tuple(self._field(name, rule) for name, rule in self._table(document, "fields").items()),
         )
 
@@ -171,19 +202,30 @@ class _Reader:
             order, self._choice("calls", "arguments", table, get_args(Arguments)) or given.arguments
         )
 
-    def _step(self, name: str, rule: Any) -> tuple[str, Tolerance]:
-        where = f"steps.{_key(name)}"
-        self._known(where, self._as_table(where, rule), ("tolerance",))
-        tolerance = self._tolerance(where, "tolerance", rule)
-        return (name, tolerance) if tolerance is not None else self._fail(where, "tolerance", "is missing")
+    def _rules(self, document: Mapping[str, Any], table: str, keys: tuple[str, ...]) -> tuple[Rule, ...]:
+        given = self._table(document, table)
+        return tuple(self._rule(table, name, rule, keys) for name, rule in given.items())
 
-    def _tool(self, name: str, rule: Any) -> ToolRule:
-        where = f"tools.{_key(name)}"
-        self._known(where, self._as_table(where, rule), ("tolerance", "arguments"))
-        arguments: Arguments | None = self._choice(where, "arguments", rule, get_args(Arguments))
-        return ToolRule(name, self._tolerance(where, "tolerance", rule), arguments)
+    def _rule(self, table: str, name: str, given: Any, keys: tuple[str, ...]) -> Rule:
+        where = f"{table}.{_key(name)}"
+        rule = self._as_table(where, given)
+        self._known(where, rule, keys)
+        if not rule:
+            self._fail(where, "", f"is empty, expected {', '.join(keys)}")
+        return Rule(
+            name,
+            self._tolerance(where, "tolerance", rule),
+            self._choice(where, "arguments", rule, get_args(Arguments)),
+            self._paths(where, rule.get("ignore", [])),
+        )
 
-    def _field(self, name: str, rule: Any) -> tuple[tuple[Segment, ...], FieldRule]:
+    def _paths(self, where: str, given: Any) -> tuple[Pattern, ...]:
+        paths = [parse_path(item) if isinstance(item, str) else None for item in _as_list(given)]
+        if not isinstance(given, list) or not all(paths):
+            self._fail(where, "ignore", f"got {given!r}, expected a list of paths: {GRAMMAR}")
+        return tuple(path for path in paths if path)
+
+    def _field(self, name: str, rule: Any) -> tuple[Pattern, FieldRule]:
         path = parse_path(name)
         if not path:
             return self._fail("fields", _key(name), f"is no path, expected {GRAMMAR}")
@@ -227,3 +269,7 @@ class _Reader:
 def _key(name: str) -> str:
     """A key as TOML writes it."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f'"{name}"'
+
+
+def _as_list(given: Any) -> list[Any]:
+    return given if isinstance(given, list) else []
