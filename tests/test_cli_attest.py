@@ -63,7 +63,7 @@ def test_an_encrypted_key_is_opened_with_the_passphrase_of_the_environment(
 ):
     save_private_key(ALICE, tmp_path / "locked.pem", key_format="pem", passphrase="open sesame")
     refused = spantape("attest", recorded, "-k", tmp_path / "locked.pem")
-    assert (refused.code, "the key is encrypted" in refused.err) == (1, True)
+    assert (refused.code, "the key is encrypted" in refused.err) == (2, True)
     monkeypatch.setenv("SPANTAPE_KEY_PASSPHRASE", "open sesame")
     assert spantape("attest", recorded, "-k", tmp_path / "locked.pem").code == 0
 
@@ -178,9 +178,9 @@ def test_one_attestation_for_two_tapes_is_wrong_usage(spantape, attested):
     assert (shown.code, "--attestation is of one tape, got 2 files" in shown.err) == (2, True)
 
 
-def test_a_trusted_key_that_is_not_there_is_told(spantape, attested, tmp_path):
+def test_a_trusted_key_that_is_not_there_is_wrong_usage(spantape, attested, tmp_path):
     shown = spantape("verify", attested, "--trust", tmp_path / "nobody.pub")
-    assert (shown.code, "nobody.pub" in shown.err) == (1, True)
+    assert (shown.code, "nobody.pub" in shown.err) == (2, True)
 
 
 def test_an_attestation_alone_proves_nothing_and_says_what_to_do(spantape, attested, keys):

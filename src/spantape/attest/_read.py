@@ -15,6 +15,7 @@ from spantape.errors import EvidenceError, SchemaViolation
 T = TypeVar("T")
 
 _PLACE: Final = re.compile(r"(?s)(?P<reason>.*?)(?: - at `\$\.?(?P<place>.*)`)?\Z")
+_LONGEST: Final = 200
 _MEMBER: Final = re.compile(r"Object (?:missing required|contains unknown) field `(?P<member>.*)`\Z")
 
 
@@ -64,7 +65,12 @@ def _violation(message: str, what: str, path: str | PathLike[str] | None) -> Sch
     reason, place = (found["reason"], found["place"]) if found else (message, None)
     member = _MEMBER.match(reason)
     field = ".".join(part for part in (place, member and member["member"]) if part)
-    return SchemaViolation(reason, what=what, path=path, field=field or None)
+    return SchemaViolation(_shown(reason), what=what, path=path, field=_shown(field) or None)
+
+
+def _shown(text: str) -> str:
+    """`text` cut where a hostile document would fill the screen."""
+    return text if len(text) <= _LONGEST else text[:_LONGEST] + "…"
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -238,7 +238,7 @@ def _check_root(proof: Proof, index: int, signed: Signed, path: str | None) -> N
 def _check_content(proof: Proof, record: Record, path: str | None) -> None:
     if proof.content.keys() != record.digests.keys():
         raise ProofMismatch(
-            f"got {', '.join(proof.content) or 'nothing'}, expected {' and '.join(record.digests)}",
+            f"got {', '.join(proof.content) or 'nothing':.200}, expected {' and '.join(record.digests)}",
             what="proof",
             path=path,
             field="content",

@@ -24,13 +24,14 @@ from spantape.errors import (
     Unsigned,
 )
 from spantape.rerun.keys import PublicKey, TrustedKey
+from spantape.rerun.policy import TrustPolicy
 from spantape.tape.fingerprint import canonical
 from spantape.tape.limits import DEFAULT, Limits
 from spantape.tape.model import Tape
 from spantape.tape.verify import Check
 
-Trust = Iterable[TrustedKey | PublicKey]
-"""The keys whose signatures count: those of `load_trust`, or public keys alone."""
+Trust = TrustPolicy | Iterable[TrustedKey | PublicKey]
+"""The keys whose signatures count: a policy's, those of `load_trust`, or public keys alone. None: nobody's does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,8 @@ def signed_statement(
         Unsigned, UnknownKey, BadSignature: no trusted key did.
         SchemaViolation: it is no statement about a tape.
     """
-    trusted = tuple(key if isinstance(key, TrustedKey) else TrustedKey(key) for key in trust)
+    keys = trust.trusted_keys or () if isinstance(trust, TrustPolicy) else trust
+    trusted = tuple(key if isinstance(key, TrustedKey) else TrustedKey(key) for key in keys)
     signers = signers_of(envelope, trusted, what=what, path=path)
     statement = read_statement(envelope, what=what, path=path)
     return Signed(statement, signers, unproven(envelope, signers))

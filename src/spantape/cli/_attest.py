@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING
-
 import click
 
+from spantape.cli._keys import signing_key
 from spantape.cli._say import counted, say, working
-
-if TYPE_CHECKING:
-    from spantape.rerun.keys import PrivateKey
 
 
 @click.command("attest", short_help="Sign a statement over a whole tape.")
@@ -47,7 +41,7 @@ def attest_command(
     from spantape.attest import attest, attestation_path, write_attestation
     from spantape.tape.verify import verify_tape
 
-    keys = [_key(source) for source in sources]
+    keys = [key for key in map(signing_key, sources) if key is not None]
     with working(f"attesting {tape}"):
         receipt = verify_tape(tape)
         envelope = attest(tape, *keys, fingerprint=fingerprint)
@@ -55,18 +49,6 @@ def attest_command(
     write_attestation(envelope, path, overwrite=force)
     say(f"{path}: {counted(receipt.steps, 'step')} attested by {', '.join(key.id for key in keys)}")
     return 0
-
-
-def _key(source: str) -> PrivateKey:
-    from spantape.rerun.keys import PASSPHRASE_VARIABLE, load_private_key
-
-    asked = sys.stdin.isatty() and PASSPHRASE_VARIABLE not in os.environ
-    return load_private_key(source, (lambda: _passphrase(source)) if asked else None)
-
-
-def _passphrase(source: str) -> str:
-    secret: str = click.prompt(f"passphrase of {source}", hide_input=True, err=True)
-    return secret
 
 
 @click.command("prove", short_help="Disclose one step of an attested tape.")

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from spantape.cli._keys import trust_policy
 from spantape.cli._say import put, put_json, say, working
 from spantape.errors import EvidenceError, TapeError, UsageError
 
 if TYPE_CHECKING:
     from spantape.attest import Signed
-    from spantape.rerun.keys import TrustedKey
+    from spantape.rerun.policy import TrustPolicy
     from spantape.tape.verify import Receipt
 
 _FIRST_MEMBER: Final = re.compile(rb'\s*\{\s*"(\w+)"\s*:')
@@ -29,7 +30,7 @@ class _Asked:
 
     run: str | None
     partial: bool
-    trust: tuple[TrustedKey, ...] | None
+    trust: TrustPolicy | None
     attestation: str | None
 
 
@@ -68,7 +69,7 @@ def verify_command(
     """
     if attestation is not None and len(files) > 1:
         raise UsageError(f"--attestation is of one tape, got {len(files)} files")
-    asked = _Asked(run_id, partial, _trusted(trust, attestation), attestation)
+    asked = _Asked(run_id, partial, _policy(trust, attestation), attestation)
     told = []
     for path in files:
         try:
@@ -85,12 +86,9 @@ def verify_command(
     return 0 if all(each["ok"] for each in told) else 1
 
 
-def _trusted(paths: tuple[str, ...], attestation: str | None) -> tuple[TrustedKey, ...] | None:
-    if not paths:
-        return None if attestation is None else ()
-    from spantape.rerun.keys import load_trust
-
-    return load_trust(paths)
+def _policy(trust: tuple[str, ...], attestation: str | None) -> TrustPolicy | None:
+    asked = trust or attestation is not None
+    return trust_policy(trust, require_signature=True) if asked else None
 
 
 def _verified(path: str, asked: _Asked) -> tuple[dict[str, Any], str]:
