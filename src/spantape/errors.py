@@ -12,7 +12,7 @@
     │   ├── MissingBase           a delta payload whose base is not on the tape
     │   ├── NotReplayable         the tape was recorded without payloads, or a span was cut on its way
     │   └── NotCut                a step that no rerun bundle can be made of: no model call, failed, or not all there
-    ├── EndpointError             a model endpoint refused a rerun, or gave no answer; carries status and body
+    ├── EndpointError             a rerun got no answer, from a model endpoint or a tape; carries status and body
     ├── UnusedSteps               a replay ended with recorded steps that nobody asked for
     ├── ReplayedError             a recorded tool's exception, of a class that is not loaded here
     ├── EmbedderError             a model that makes vectors cannot be loaded or reached, or gave none
@@ -180,7 +180,7 @@ class NotCut(TapeError):
 
 
 class EndpointError(SpantapeError):
-    """A model endpoint refused a rerun, or gave no answer.
+    """A rerun got no answer: a model endpoint refused it or did not answer, or a tape holds no such call.
 
     `status` is the HTTP status, None where none came; `body` the text that came with it.
     """

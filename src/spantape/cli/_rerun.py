@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from spantape.cli._keys import signing_key, trust_policy
-from spantape.cli._rerun_tape import cut_command
+from spantape.cli._rerun_tape import apply_command, cut_command
 from spantape.cli._say import put, put_json, say
 from spantape.errors import KeyFileError
 
@@ -31,6 +31,7 @@ def rerun_group() -> None:
 
 
 rerun_group.add_command(cut_command)
+rerun_group.add_command(apply_command)
 
 
 @rerun_group.command("capture", short_help="Make a bundle of a step record.")

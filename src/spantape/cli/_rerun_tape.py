@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,7 +12,9 @@ from spantape.cli._say import counted, put, put_json, say, working
 from spantape.errors import NotCut
 
 if TYPE_CHECKING:
+    from spantape.rerun.apply_endpoint import Endpoint
     from spantape.rerun.cutting import Cut
+    from spantape.tape.model import Tape
 
 
 @click.command("cut", short_help="Make bundles of the model calls on a tape.")
@@ -113,3 +116,105 @@ def _tell(made: Cut, path: str, as_json: bool) -> None:
 
 def _left(left: NotCut) -> dict[str, Any]:
     return {"step": left.step, "why": left.why, "reason": left.reason}
+
+
+@click.command("apply", short_help="Ask what a bundle states anew, and record what comes.")
+@click.argument("bundle", type=click.Path(exists=True, dir_okay=False))
+@click.option(
+    "--inputs",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="What to ask: what `cut` wrote to .inputs.json, a step record, an actual record, or bare inputs.",
+)
+@click.option("--base-url", metavar="URL", help="The endpoint to ask, as its SDK takes it.")
+@click.option("--tape", type=click.Path(), metavar="TAPE", help="Ask what this tape has recorded instead.")
+@click.option("--run", "run_id", metavar="ID", help="The tape's run, where the file holds several.")
+@click.option(
+    "--api",
+    metavar="NAME",
+    help="The wire API, such as openai.chat; by default that of the inputs, else what the vendor speaks.",
+)
+@click.option(
+    "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="A header to send; may be repeated."
+)
+@click.option(
+    "--api-key-env",
+    metavar="NAME",
+    help="The environment variable with the key to send; none is sent without.",
+)
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for the endpoint.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Where to write; by default to stdout.",
+)
+def apply_command(
+    *,
+    bundle: str,
+    inputs: str,
+    base_url: str | None,
+    tape: str | None,
+    run_id: str | None,
+    api: str | None,
+    headers: tuple[str, ...],
+    api_key_env: str | None,
+    timeout_s: float,
+    output: str | None,
+) -> int:
+    """Ask a BUNDLE's model what the bundle states, and write what comes as an actual record, which `verify` takes.
+
+    The inputs must hash to those of the bundle. Model and sampling are the bundle's; nothing is streamed.
+
+    Example: spantape rerun apply step.rr --inputs step.inputs.json --base-url http://localhost:8000/v1 -o actual.json
+    """
+    from spantape.rerun.apply_endpoint import Endpoint, header_pairs
+    from spantape.rerun.apply_inputs import read_step_inputs
+    from spantape.rerun.applying import apply
+    from spantape.rerun.bundles import read_bundle
+    from spantape.rerun.cut_files import write_json
+    from spantape.tape.read import read_tape
+
+    _check_target(base_url, tape, sends=bool(headers or api_key_env))
+    target: Endpoint | Tape
+    if tape is None:
+        target = Endpoint(base_url or "", header_pairs(headers), _api_key(api_key_env), timeout_s)
+    else:
+        target = read_tape(tape, run=run_id)
+    stated, given = read_bundle(bundle), read_step_inputs(inputs)
+    with working("asking"):
+        actual = apply(stated, given, target, api=api)
+    if output is None:
+        put_json(actual)
+    else:
+        write_json(output, actual)
+        say(f"{output}: an actual record; spantape rerun verify {bundle} {output}")
+    return 0
+
+
+def _check_target(base_url: str | None, tape: str | None, *, sends: bool) -> None:
+    if (base_url is None) == (tape is None):
+        raise click.UsageError("give one of --base-url and --tape")
+    if tape is not None and sends:
+        raise click.UsageError("a --tape is sent no --header and no --api-key-env")
+
+
+def _api_key(variable: str | None) -> str | None:
+    if variable is None:
+        return None
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise click.BadParameter(
+            f"the environment variable {variable} is not set", param_hint="--api-key-env"
+        )
+    return key

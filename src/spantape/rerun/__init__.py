@@ -12,6 +12,9 @@
 
 from __future__ import annotations
 
+from spantape.rerun.apply_endpoint import Endpoint
+from spantape.rerun.apply_inputs import StepInputs, read_step_inputs, step_inputs
+from spantape.rerun.applying import apply
 from spantape.rerun.bundles import Bundle, capture, read_bundle, sign, to_bytes, write_bundle
 from spantape.rerun.canonical import canonicalize, sha256_of
 from spantape.rerun.cutting import Cut, Cutter, cut
@@ -37,12 +40,15 @@ __all__ = [
     "Bundle",
     "Cut",
     "Cutter",
+    "Endpoint",
     "PrivateKey",
     "PublicKey",
     "Result",
+    "StepInputs",
     "TrustPolicy",
     "TrustedKey",
     "Verified",
+    "apply",
     "canonicalize",
     "capture",
     "check",
@@ -54,10 +60,12 @@ __all__ = [
     "load_trust",
     "read_bundle",
     "read_json",
+    "read_step_inputs",
     "save_private_key",
     "save_public_key",
     "sha256_of",
     "sign",
+    "step_inputs",
     "to_bytes",
     "verify",
     "write_bundle",

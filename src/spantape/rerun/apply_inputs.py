@@ -7,7 +7,7 @@
 
 A bundle holds hashes of the inputs, and model and sampling in clear. `options` are what else the request said; `api`
 is the wire API that the messages are written for. Only `inputs` must be there, so a step record and an actual record
-are files of inputs too, and so are bare inputs.
+are files of inputs too, of several steps where they have `steps`; and so are bare inputs.
 """
 
 from __future__ import annotations
@@ -49,23 +49,29 @@ class StepInputs:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def step_inputs(document: Mapping[str, Any], *, path: str | PathLike[str] | None = None) -> StepInputs:
-    """The inputs in a JSON object of any of the forms above.
+def step_inputs(document: Any, *, path: str | PathLike[str] | None = None) -> list[StepInputs]:
+    """The inputs in a JSON value of any of the forms above, one for each step.
 
     Raises:
         SchemaViolation: it is of none of them; the member is named.
     """
-    given = document if not isinstance(document, Mapping) or "inputs" in document else {"inputs": document}
+    if isinstance(document, Mapping) and isinstance(document.get("steps"), list):
+        return [_of_step(step, f"steps[{index}]", path) for index, step in enumerate(document["steps"])]
+    return [_of_step(document, None, path)]
+
+
+def _of_step(document: Any, place: str | None, path: str | PathLike[str] | None) -> StepInputs:
+    bare = isinstance(document, Mapping) and "inputs" not in document
     try:
-        read = msgspec.convert(given, _File)
+        read = msgspec.convert({"inputs": document} if bare else document, _File)
     except msgspec.ValidationError as error:
-        raise SchemaViolation(str(error), what=WHAT, path=path) from error
+        raise SchemaViolation(str(error), what=WHAT, path=path, field=place) from error
     plain: dict[str, Any] = msgspec.to_builtins(read.inputs)
     return StepInputs(plain, read.api, read.options, read.headers)
 
 
-def read_step_inputs(path: str | PathLike[str]) -> StepInputs:
-    """The inputs in the JSON file at `path`.
+def read_step_inputs(path: str | PathLike[str]) -> list[StepInputs]:
+    """The inputs in the JSON file at `path`, one for each step.
 
     Raises:
         EvidenceError: it cannot be read.

@@ -98,14 +98,19 @@ def _heard(step: Step, redacted: Collection[str]) -> Heard:
     with _lost("request.body"):
         call = read_call(dialect.name, body, asked, step.request_headers)
     answered = _answered(dialect, response, asked)
-    stated = answered.attributes.get(_FINGERPRINT)
     return Heard(
         call=call,
         vendor=_vendor(step, target, dialect),
         place=_place(target),
-        fingerprint=stated if isinstance(stated, str) else None,
+        fingerprint=fingerprint_of(answered),
         transcript=transcript_of(call, answered, response.body),
     )
+
+
+def fingerprint_of(answered: Answered) -> str | None:
+    """The fingerprint of the system that answered, None where it gives none."""
+    stated = answered.attributes.get(_FINGERPRINT)
+    return stated if isinstance(stated, str) else None
 
 
 def transcript_of(call: Call, answered: Answered, body: bytes) -> Any:

@@ -24,7 +24,7 @@ from spantape.rerun.cut_runtime import Runtimes, check_runtime, runtime_at
 from spantape.rerun.cut_step import REDACTED_KINDS, Heard, hear, kinds_of
 from spantape.rerun.cut_tolerance import RerunTolerance, tolerances_of
 from spantape.rerun.keys import PrivateKey
-from spantape.rerun.schema import VERSION
+from spantape.rerun.schema import EXTENDED
 from spantape.rerun.wire import Call
 from spantape.tape.model import Step, Tape
 
@@ -103,7 +103,9 @@ class Cutter:
             raise NotCut(str(error), why="unfit", path=path, step=step.index) from error
         except SchemaViolation as error:
             raise NotCut(error.reason, why="lost", path=path, step=step.index, field=error.field) from error
-        return Cut(step.index, heard.call, record, bundle, actual_record(heard, evidence, bundle))
+        extended = bundle["rerun_version"] == EXTENDED
+        seen = output_record(heard, evidence, extended=extended)
+        return Cut(step.index, heard.call, record, bundle, {"steps": [seen]} if extended else seen)
 
     def _measured(self, heard: Heard) -> tuple[RerunTolerance, Evidence]:
         *others, last = self.tolerances
@@ -146,13 +148,12 @@ def _beyond_v01(record: dict[str, Any]) -> Iterator[str]:
         yield f"embedder {expected['embedder']['id']}"
 
 
-def actual_record(heard: Heard, evidence: Evidence, bundle: Bundle) -> dict[str, Any]:
-    """The actual record of an answer, in the version of the bundle that it is for."""
-    extended = bundle["rerun_version"] != VERSION
+def output_record(heard: Heard, evidence: Evidence, *, extended: bool) -> dict[str, Any]:
+    """What came of a call as an actual record, or, `extended`, as one of its steps."""
     actual: dict[str, Any] = {"inputs": heard.call.inputs, "output": evidence.output(extended=extended)}
     if heard.fingerprint is not None:
         actual["runtime"] = {"fingerprint": heard.fingerprint}
-    return {"steps": [actual]} if extended else actual
+    return actual
 
 
 def cut(
