@@ -12,12 +12,11 @@
 
 from __future__ import annotations
 
-from spantape.rerun.apply_endpoint import Endpoint
-from spantape.rerun.apply_inputs import StepInputs, read_step_inputs, step_inputs
-from spantape.rerun.applying import apply
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from spantape.rerun.bundles import Bundle, capture, read_bundle, sign, to_bytes, write_bundle
 from spantape.rerun.canonical import canonicalize, sha256_of
-from spantape.rerun.cutting import Cut, Cutter, cut
 from spantape.rerun.embedding import decode_embedding, encode_embedding
 from spantape.rerun.keys import (
     PrivateKey,
@@ -33,6 +32,12 @@ from spantape.rerun.policy import TrustPolicy
 from spantape.rerun.reading import read_json
 from spantape.rerun.schema import EXTENDED, VERSION
 from spantape.rerun.verifying import Result, Verified, check, verify
+
+if TYPE_CHECKING:
+    from spantape.rerun.apply_endpoint import Endpoint
+    from spantape.rerun.apply_inputs import StepInputs, read_step_inputs, step_inputs
+    from spantape.rerun.applying import apply
+    from spantape.rerun.cutting import Cut, Cutter, cut
 
 __all__ = [
     "EXTENDED",
@@ -70,3 +75,20 @@ __all__ = [
     "verify",
     "write_bundle",
 ]
+
+_HOMES = {
+    "apply_endpoint": ("Endpoint",),
+    "apply_inputs": ("StepInputs", "read_step_inputs", "step_inputs"),
+    "applying": ("apply",),
+    "cutting": ("Cut", "Cutter", "cut"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    """What reads tapes and asks endpoints is loaded when it is first used: who verifies needs neither."""
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module 'spantape.rerun' has no attribute {name!r}")
+    globals()[name] = getattr(import_module(f"spantape.rerun.{home}"), name)
+    return globals()[name]
