@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, Final
 
 from spantape._fields import MISSING, FieldDifference
@@ -62,6 +64,7 @@ def as_records(value: Any) -> list[Record] | None:
     return value
 
 
+@lru_cache(maxsize=4096)
 def label(name: str) -> str:
     """What two spellings of a column's or member's name share: `Order ID`, `order_id`, `orderId`."""
     return _WORD.sub(" ", _CAMEL.sub(" ", composed(name))).strip().casefold()
@@ -69,34 +72,45 @@ def label(name: str) -> str:
 
 def renamed(record: Record) -> Record:
     """The record by its labels; unchanged where two names share one."""
-    made = {label(name): value for name, value in record.items()}
+    made = dict(zip(map(label, record), record.values(), strict=True))
     return made if len(made) == len(record) else record
 
 
-def _pairs(one: list[Record], other: list[Record]) -> Iterable[tuple[int | None, int | None]]:
-    left = list(range(len(one))), list(range(len(other)))
-    paired: list[tuple[int, int]] = []
+def _pairs(one: list[Record], other: list[Record]) -> Iterator[tuple[int | None, int | None]]:
+    """The rows that stand for each other and may differ; equal ones are left out."""
     first = next(iter(one[0]))
-    for key in (_whole, lambda row: _leaf(row.get(first, ""))):
-        waiting: dict[Any, deque[int]] = defaultdict(deque)
-        for j in left[1]:
-            waiting[key(other[j])].append(j)
-        unpaired = []
-        for i in left[0]:
-            queue = waiting[key(one[i])]
-            if queue:
-                j = queue.popleft()
-                if key is not _whole:
-                    paired.append((i, j))
-            else:
-                unpaired.append(i)
-        left = unpaired, sorted(j for queue in waiting.values() for j in queue)
+    left, paired = (list(range(len(one))), list(range(len(other)))), []
+    for key in (_text, _whole, lambda row: _leaf(row.get(first, ""))):
+        found, left = _matched(one, other, left, key)
+        paired = found
     yield from sorted(paired)
-    for place in range(max(map(len, left))):
-        yield (
-            left[0][place] if place < len(left[0]) else None,
-            left[1][place] if place < len(left[1]) else None,
-        )
+    yield from zip_longest(*left)
+
+
+Places = tuple[list[int], list[int]]
+
+
+def _matched(
+    one: list[Record], other: list[Record], left: Places, key: Callable[[Record], Any]
+) -> tuple[list[tuple[int, int]], Places]:
+    """The rows of one key, in order, and those that are left."""
+    waiting: dict[Any, deque[int]] = defaultdict(deque)
+    for j in left[1]:
+        waiting[key(other[j])].append(j)
+    found: list[tuple[int, int]] = []
+    unpaired: list[int] = []
+    for i in left[0]:
+        queue = waiting.get(key(one[i]))
+        if queue:
+            found.append((i, queue.popleft()))
+        else:
+            unpaired.append(i)
+    return found, (unpaired, sorted(j for queue in waiting.values() for j in queue))
+
+
+def _text(row: Record) -> Any:
+    """What rows with the same cells share, as they are written; cheap, and enough for most."""
+    return frozenset(row.items()) if all(isinstance(cell, str) for cell in row.values()) else id(row)
 
 
 def _whole(row: Record) -> frozenset[tuple[str, Any]]:

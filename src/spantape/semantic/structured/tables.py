@@ -45,7 +45,7 @@ def read_csv(text: str, *, fenced: bool = False) -> Reading | None:
     Certain where a fence says so, or no delimiter has a blank behind it, as it has in prose.
     """
     head, _, rest = text.strip().partition("\n")
-    if not rest:
+    if not rest or _RULE.fullmatch(rest.partition("\n")[0].strip()):
         return None
     for delimiter in _DELIMITERS:
         if delimiter in head:
@@ -86,4 +86,8 @@ def _is_header(head: list[str]) -> bool:
 
 def _records(head: list[str], rows: Iterable[list[str]]) -> Iterator[dict[str, Plain]]:
     for row in rows:
-        yield {name: Plain(cell.strip()) for name, cell in zip(head, row, strict=True)}
+        yield dict(zip(head, map(_cell, row), strict=True))
+
+
+def _cell(text: str) -> Plain:
+    return Plain(text.strip())

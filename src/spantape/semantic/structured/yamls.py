@@ -13,7 +13,7 @@ from spantape.semantic.structured.forms import Reading
 from spantape.semantic.structured.jsons import NotDataError, unique
 from spantape.semantic.structured.values import MAX_DEPTH, Plain, number, too_deep
 
-_LIMIT: Final = 500_000  # characters that are given to a YAML parser
+_LIMITS: Final = (200_000, 4_000_000)  # characters that are given to PyYAML's parser, the second to libyaml's
 _BUDGET: Final = 200_000  # nodes, each alias's counted again
 _LINES: Final = 10_000  # lines of labels or items that are read
 _LABEL: Final = re.compile(r"[^\W_](?:[\w ./()&'\u2019-]{0,38}[\w)])?")
@@ -26,12 +26,15 @@ _PAIR: Final = re.compile(
     re.VERBOSE,
 )
 _ITEM: Final = re.compile(r"(?:[-*\u2022+]|\d{1,4}[.)])\s(.*)")
-_CORE: Final = "tag:yaml.org,2002:"
+_CORE: Final = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
+)
 
 
 def read_yaml(text: str, *, fenced: bool = False) -> Reading | None:
     """A mapping or sequence of YAML; certain where a fence or `---` says so, or mappings are nested in it."""
-    if len(text) > _LIMIT or not (fenced or _LOOKS.search(text)):
+    if len(text) > _LIMITS[1] or not (fenced or _LOOKS.search(text)):
         return None
     try:
         value = _composed(text)
@@ -46,9 +49,11 @@ def read_yaml(text: str, *, fenced: bool = False) -> Reading | None:
 def _composed(text: str) -> Any:
     import yaml  # type: ignore[import-untyped]  # it ships no types
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = getattr(yaml, "CSafeLoader", None)
+    if loader is None and len(text) > _LIMITS[0]:
+        raise NotDataError("too long for the slow parser")
     try:
-        documents = list(yaml.compose_all(text, Loader=loader))
+        documents = list(yaml.compose_all(text, Loader=loader or yaml.SafeLoader))
     except (yaml.YAMLError, ValueError) as error:
         raise NotDataError(str(error)) from error
     if len(documents) != 1 or documents[0] is None:
@@ -70,7 +75,7 @@ class _Values:
             NotDataError: a tag that is not YAML's own, a key that is no scalar or stands twice, too deep, too many.
         """
         self._left -= 1
-        if depth > MAX_DEPTH or self._left < 0 or not node.tag.startswith(_CORE):
+        if depth > MAX_DEPTH or self._left < 0 or node.tag not in _CORE:
             raise NotDataError("too deep, too many aliases, or a tag of its own")
         if isinstance(node, self._yaml.ScalarNode):
             return node.value if node.style else Plain(node.value)
