@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -146,12 +147,18 @@ def _tape(path: str, asked: _Asked) -> tuple[dict[str, Any], str]:
 
 def _attested(path: str, receipt: Receipt, asked: _Asked) -> tuple[Receipt, Signed | None]:
     if asked.trust is None:
-        return receipt, None
+        return replace(receipt, notes=(*receipt.notes, *_unasked(path))), None
     from spantape.attest import verify
 
     found = verify(path, asked.trust, attestation=asked.attestation)
     checks = (*receipt.checks, *found.checks)
     return replace(receipt, checks=checks, notes=(*receipt.notes, *found.signed.notes())), found.signed
+
+
+def _unasked(path: str) -> Iterator[str]:
+    beside = Path(f"{path}.att")
+    if beside.exists():
+        yield f"not checked: {beside} is there; --trust KEY asks who vouches"
 
 
 def _attestation(signed: Signed | None) -> dict[str, Any] | None:
