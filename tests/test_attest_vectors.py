@@ -9,8 +9,10 @@ import json
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import jcs
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -150,3 +152,149 @@ def test_seeds_and_salts_from_the_readme_alone_are_those_of_the_values(name):
         salt = hmac.digest(seed, f"step {index}".encode(), "sha256")
         assert salt.hex() == step["salt"]
         assert sha256(b"\x00" + salt + step["record"].encode()).hex() == step["leaf"]
+
+
+def plain_value(value):
+    if "arrayValue" in value:
+        return [plain_value(member) for member in value["arrayValue"]["values"]]
+    if "bytesValue" in value:
+        return base64.b64decode(value["bytesValue"])
+    return int(value["intValue"]) if "intValue" in value else value["stringValue"]
+
+
+def pairs(attributes):
+    return {pair["key"]: plain_value(pair["value"]) for pair in attributes}
+
+
+def spans_of(lines):
+    """Each span as OTLP has it, its attributes as plain values."""
+    for line in lines:
+        for resource in line["resourceSpans"]:
+            for scope in resource["scopeSpans"]:
+                for span in scope["spans"]:
+                    yield span | {"attributes": pairs(span["attributes"])}
+
+
+def octets(value):
+    return value.encode() if isinstance(value, str) else value
+
+
+def request_of(span, by_id):
+    """The request body, through the spans that it grew from."""
+    attributes = span["attributes"]
+    middle = octets(attributes["spantape.request.body"])
+    if "spantape.request.base.span" not in attributes:
+        return middle
+    base = request_of(by_id[attributes["spantape.request.base.span"]], by_id)
+    prefix, suffix = attributes["spantape.request.base.prefix"], attributes["spantape.request.base.suffix"]
+    return base[:prefix] + middle + base[len(base) - suffix :]
+
+
+def headers_of(text):
+    return [list(line.partition(": ")[::2]) for line in text.split("\n")] if text else []
+
+
+def hexed(data):
+    return None if data is None else sha256(octets(data)).hex()
+
+
+def parent_of(span, by_id, index_of):
+    above = by_id.get(span.get("parentSpanId"))
+    if above is None:
+        return None
+    kind = above["attributes"].get("spantape.kind")
+    return index_of[above["spanId"]] if kind in ("tool", "agent") else parent_of(above, by_id, index_of)
+
+
+def record_of(span, by_id, index_of):
+    told = span["attributes"]
+    failed = "spantape.error.message" in told
+    record = {
+        "kind": told["spantape.kind"],
+        "index": index_of[span["spanId"]],
+        "parent": parent_of(span, by_id, index_of),
+        "traceId": span["traceId"],
+        "spanId": span["spanId"],
+        "startedNs": span["startTimeUnixNano"],
+        "endedNs": span["endTimeUnixNano"],
+        "error": {"type": told["error.type"], "message": told["spantape.error.message"]} if failed else None,
+    }
+    if record["kind"] != "exchange":
+        name = told["gen_ai.tool.name"] if record["kind"] == "tool" else told["gen_ai.agent.name"]
+        digests = {f"{one}Sha256": hexed(told.get(f"spantape.{one}")) for one in ("arguments", "result")}
+        return record | {"name": name} | digests
+    return record | {
+        "method": told["http.request.method"],
+        "url": told["url.full"],
+        "requestHeaders": headers_of(told["spantape.request.headers"]),
+        "requestSha256": hexed(request_of(span, by_id)),
+        "status": told.get("http.response.status_code"),
+        "responseHeaders": headers_of(told.get("spantape.response.headers", "")),
+        "responseSha256": hexed(told.get("spantape.response.body")),
+        "end": told.get("spantape.end", "complete"),
+    }
+
+
+def second_of(nanoseconds):
+    return datetime.fromtimestamp(int(nanoseconds) // 10**9, UTC).isoformat().replace("+00:00", "Z")
+
+
+def test_records_and_claims_from_the_readme_alone_are_those_of_the_attestation():
+    lines = [json.loads(line) for line in (VECTORS / "tapes" / "run.jsonl").read_text().splitlines()]
+    header = pairs(lines[0]["resourceSpans"][0]["resource"]["attributes"])
+    seal = pairs(lines[-1]["resourceSpans"][0]["resource"]["attributes"])
+    spans = sorted(spans_of(lines), key=lambda span: int(span["startTimeUnixNano"]))
+    by_id = {span["spanId"]: span for span in spans}
+    index_of = {}
+    for span in spans:
+        if "spantape.kind" in span["attributes"]:
+            index_of[span["spanId"]] = len(index_of)
+    records = [record_of(by_id[span_id], by_id, index_of) for span_id in index_of]
+    given = VALUES["run"]
+    assert [jcs.canonicalize(record).decode() for record in records] == [
+        step["record"] for step in given["steps"]
+    ]
+    envelope = json.loads((VECTORS / "attestations" / "good.att").read_bytes())
+    statement = signed_payload(envelope, ["keys/alice.pub"])
+    assert statement["subject"] == [{"name": "run.jsonl", "digest": {"sha256": given["sha256"]}}]
+    asked = [span["attributes"] for span in spans if "gen_ai.request.model" in span["attributes"]]
+    models = {
+        tuple(told.get(f"gen_ai.{key}", "") for key in ("provider.name", "request.model", "response.model"))
+        for told in asked
+    }
+    assert statement["predicate"] == {
+        "tape": {
+            "format": 1,
+            "runId": header["spantape.run.id"],
+            "name": header["spantape.run.name"],
+            "spans": 6,
+        },
+        "fingerprint": {
+            "algorithm": "spantape.fingerprint.v1",
+            "salted": given["fingerprint_salted"],
+            "plain": None,
+        },
+        "steps": {
+            "count": len(records),
+            "tree": "rfc6962-sha256",
+            "leaf": "spantape.step.v1",
+            "root": given["root"],
+        },
+        "models": [
+            dict(zip(("provider", "requested", "answered"), one, strict=True)) for one in sorted(models)
+        ],
+        "environment": {
+            key: header[key]
+            for key in header
+            if key in ("service.name", "process.runtime.name", "process.runtime.version", "os.type")
+            or key in ("spantape.version", "spantape.package.openai")
+        },
+        "redactions": {"email": 2, "iban": 2},
+        "traceId": "a1" * 16,
+        "recorded": {
+            "started": second_of(min(int(span["startTimeUnixNano"]) for span in spans)),
+            "ended": second_of(max(int(span["endTimeUnixNano"]) for span in spans)),
+        },
+        "attested": {"time": "2025-06-15T15:06:40Z", "software": "vectors"},
+    }
+    assert seal["spantape.seal.fingerprint"] == given["fingerprint"]
