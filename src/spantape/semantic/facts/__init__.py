@@ -1,0 +1,1 @@
+"""What texts state, one kind of fact a module: numbers, dates, denials, opposites, roles, certainty, content."""

@@ -1,0 +1,105 @@
+"""Numbers and amounts that changed, went missing or came in."""
+
+from __future__ import annotations
+
+from spantape.semantic.facts.known import Known
+from spantape.semantic.facts.model import Finding, Quantity
+from spantape.semantic.facts.quantities import same_quantity
+
+_LIMIT = 400  # quantities of one text that are paired
+
+
+def compare_numbers(expected: Known, actual: Known) -> list[Finding]:
+    """Return the findings on quantities: each is equal to one on the other side, or changed, missing or added."""
+    left, right, bounds = _unpaired(expected, actual)
+    _derived(left, right, expected)
+    _derived(right, left, actual)
+    left = [one for one in left if not _is_part(one, actual)]
+    right = [other for other in right if not _is_part(other, expected)]
+    findings = bounds
+    firm, fresh = [one for one in left if not one.soft], [other for other in right if not other.soft]
+    for one in firm:
+        other = _counterpart(one, fresh) or _counterpart(
+            one, [soft for soft in right if soft.soft and not soft.dimension]
+        )
+        if other is not None:
+            right.remove(other)
+            fresh = [kept for kept in fresh if kept is not other]
+            findings.append(_changed(one, other, expected))
+        else:
+            message = f"number: {one.text} expected, missing, from '{_sentence(expected, one)}'"
+            findings.append(Finding("number_missing", one.text, "", 1.0, message))
+    for other in fresh:
+        soft = _counterpart(other, [one for one in left if one.soft and not one.dimension])
+        if soft is not None:
+            findings.append(_changed(soft, other, expected))
+        else:
+            message = f"number: {other.text} added, in '{_sentence(actual, other)}'"
+            findings.append(Finding("number_added", "", other.text, 1.0, message))
+    return findings
+
+
+def _changed(one: Quantity, other: Quantity, expected: Known) -> Finding:
+    message = f"number: {one.text} expected, {other.text} got, in '{_sentence(expected, one)}'"
+    return Finding("number", one.text, other.text, 1.0, message)
+
+
+def _sentence(known: Known, quantity: Quantity) -> str:
+    return known.document.sentence(known.document.tokens[quantity.start].sentence)
+
+
+def _unpaired(expected: Known, actual: Known) -> tuple[list[Quantity], list[Quantity], list[Finding]]:
+    left, right = expected.quantities[:_LIMIT], list(actual.quantities[:_LIMIT])
+    open_right, unpaired, findings = list(right), [], []
+    for one in left:
+        twin = next((other for other in open_right if same_quantity(one, other)), None)
+        if twin is None:
+            twin = next((other for other in right if same_quantity(one, other)), None)
+            if twin is None:
+                unpaired.append(one)
+                continue
+        else:
+            open_right.remove(twin)
+        findings += _bounds(one, twin)
+    open_right = [other for other in open_right if not any(same_quantity(one, other) for one in left)]
+    return unpaired, open_right, findings
+
+
+def _bounds(one: Quantity, other: Quantity) -> list[Finding]:
+    """`at least 20` against `at most 20`, or against 20."""
+    if one.bound == other.bound or one.soft or other.soft:
+        return []
+    kind = "bound" if one.bound and other.bound else "bound_dropped"
+    said, got = (quantity.bound.replace("_", " ") or "exactly" for quantity in (one, other))
+    message = f"bound: {said} {one.text} expected, {got} {other.text} got"
+    return [Finding(kind, f"{said} {one.text}", f"{got} {other.text}", 1.0, message)]
+
+
+def _derived(left: list[Quantity], right: list[Quantity], known: Known) -> None:
+    """Take out a part and what it comes to: three quarters of 1,000 are 750."""
+    for one in list(left):
+        if one.dimension != "ratio" or one.low != one.high:
+            continue
+        wholes = {round(one.low * whole.low, 9) for whole in known.quantities if whole.dimension == ""}
+        for other in list(right):
+            if other.dimension == "" and round(other.low, 9) in wholes:
+                left.remove(one)
+                right.remove(other)
+                break
+
+
+def _is_part(quantity: Quantity, known: Known) -> bool:
+    """Whether a bare number stands in a date, a name or a code on the other side."""
+    if quantity.dimension or quantity.low != int(quantity.low):
+        return False
+    value = int(quantity.low)
+    if any(value in moment.parts.values() for moment in known.moments if moment.kind == "date"):
+        return True
+    return len(str(value)) > 1 and any(
+        str(value) in token.text for token in known.document.tokens if token.kind == "code"
+    )
+
+
+def _counterpart(one: Quantity, others: list[Quantity]) -> Quantity | None:
+    same = [other for other in others if other.dimension == one.dimension]
+    return next(iter(same or others), None)

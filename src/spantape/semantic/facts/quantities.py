@@ -1,0 +1,374 @@
+"""Numbers with what they measure: units, currencies, fractions, ranges, magnitudes."""
+
+from __future__ import annotations
+
+import math
+
+from spantape.semantic.facts.model import Quantity
+from spantape.semantic.lexicon.units import AMBIGUOUS, Unit, unit_named
+from spantape.semantic.reading.document import Document, phrases_at
+from spantape.semantic.reading.numerals import magnitude_of
+from spantape.semantic.reading.tokens import Token
+
+_HALVES = {"half": 0.5, "halves": 0.5, "halb": 0.5, "halbe": 0.5, "halben": 0.5, "halbes": 0.5, "hälfte": 0.5,
+           "demi": 0.5, "demie": 0.5, "moitié": 0.5, "media": 0.5, "medio": 0.5, "mitad": 0.5, "mezzo": 0.5,
+           "mezza": 0.5, "metà": 0.5, "meia": 0.5, "meio": 0.5, "metade": 0.5, "helft": 0.5, "半": 0.5, "半分": 0.5,
+           "一半": 0.5, "quarter": 0.25, "quarters": 0.25, "viertel": 0.25, "third": 1 / 3, "thirds": 1 / 3,
+           "drittel": 1 / 3, "tiers": 1 / 3, "tercio": 1 / 3, "tercios": 1 / 3, "fifth": 0.2, "fifths": 0.2,
+           "fünftel": 0.2, "tenth": 0.1, "tenths": 0.1, "quart": 0.25, "quarts": 0.25, "eighth": 0.125,
+           "eighths": 0.125, "sixth": 1 / 6, "आधा": 0.5, "आधे": 0.5, "आधी": 0.5, "terzo": 1 / 3, "terzi": 1 / 3}  # fmt: skip
+_ARTICLES = frozenset(
+    ["a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "uno", "una", "um", "uma", "een", "per", "each", "every", "एक"]
+)
+_TIMES = {"twice": 2.0, "thrice": 3.0, "once": 1.0, "double": 2.0, "triple": 3.0, "zweimal": 2.0, "dreimal": 3.0,
+          "einmal": 1.0, "doppelt": 2.0}  # fmt: skip
+_BETWEEN = frozenset(["-", "to", "bis", "à", "a", "~", "〜", "or", "oder", "ou", "o", "et", "and", "und", "から", "से", "tot"])
+_MINUS = frozenset({"minus", "moins", "menos", "meno", "min", "零下", "マイナス", "माइनस", "−"})
+_BELOW_ZERO = frozenset({"below", "unter", "sous", "bajo", "sotto"})
+_DEGREES = {
+    "celsius": "celsius",
+    "centigrade": "celsius",
+    "fahrenheit": "fahrenheit",
+    "c": "celsius",
+    "f": "fahrenheit",
+}
+_NATIONAL = {"australian": "AUD", "canadian": "CAD", "us": "USD", "american": "USD", "singapore": "SGD",
+             "british": "GBP", "swiss": "CHF", "mexican": "MXN", "danish": "DKK", "norwegian": "NOK",
+             "swedish": "SEK", "czech": "CZK"}  # fmt: skip
+_CROWNS = frozenset({"crown", "crowns", "krone", "kroner", "krona", "kronor", "peso", "pesos", "franc", "francs",
+                     "dollar", "dollars", "pound", "pounds"})  # fmt: skip
+_ITERATION = frozenset({"times", "time", "mal", "fois", "veces", "vez", "volte", "次", "回", "बार", "x"})
+
+_PLACES = {word: place for place, word in enumerate(
+    ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"], 1)}  # fmt: skip
+
+
+class _Reader:
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self.tokens = document.tokens
+        self.language = document.language
+        self.found: list[Quantity] = []
+
+    def walk(self) -> list[Quantity]:
+        at = 0
+        while at < len(self.tokens):
+            at = max(at + 1, self.quantity(at))
+        return _summed(self.found, self.tokens)
+
+    def low(self, at: int) -> str:
+        return self.tokens[at].low if 0 <= at < len(self.tokens) else ""
+
+    def number(self, at: int) -> float | None:
+        token = self.tokens[at] if 0 <= at < len(self.tokens) else None
+        return token.value if token is not None and token.kind == "number" and token.fact < 0 else None
+
+    def quantity(self, at: int) -> int:
+        token = self.tokens[at]
+        if token.fact >= 0:
+            return at
+        if token.kind == "number" and token.value is not None:
+            return self.counted(at, at, token.value)
+        if token.kind == "money" and self.number(at + 1) is not None:
+            return self.counted(at, at + 1, self.number(at + 1) or 0.0)
+        return self.in_words(at)
+
+    def in_words(self, at: int) -> int:
+        """`half an hour`, `a quarter of the users`, `a dozen`, `an hour`, `twice`."""
+        low = self.low(at)
+        if low in _HALVES and not (
+            low in {"quarter", "third", "fifth", "quart", "tenth", "medio", "media"}
+            and not self.fractional(at)
+        ):
+            return self.fraction(at, at, 1.0)
+        if low in _TIMES:
+            return self.add(_TIMES[low], _TIMES[low], "", at, at + 1, soft=True)
+        if low in _ARTICLES:
+            magnitude = magnitude_of(self.low(at + 1)) if len(self.low(at + 1)) > 3 else None
+            if magnitude:
+                return self.counted(at, at + 1, magnitude)
+            if self.low(at + 1) in _HALVES and self.fractional(at + 1):
+                return self.fraction(at, at + 1, 1.0)
+            unit, end = self.unit(at + 1)
+            if unit is not None and unit.dimension in {"time", "month"} and self.low(at + 1) not in AMBIGUOUS:
+                low_value, end = self.and_a_half(1.0, end)
+                return self.add(
+                    low_value * unit.factor,
+                    low_value * unit.factor,
+                    unit.dimension,
+                    at,
+                    end,
+                    soft=low_value == 1,
+                )
+        return at
+
+    def fractional(self, at: int) -> bool:
+        """Whether `quarter`, `third` … is a part of something rather than a place in a row."""
+        return (
+            self.low(at + 1) in {"of", "de", "del", "des", "der", "di"}
+            or (self.low(at - 1) in {"a", "one", "un", "ein", "una"}
+            and (
+                self.unit(at + 1)[0] is not None or self.low(at + 1) in {"an", "a"} or self.low(at) == "half"
+            ))
+        )
+
+    def fraction(self, start: int, at: int, count: float) -> int:
+        """A part: of a unit (`half an hour`) or of a whole (a ratio)."""
+        value = count * _HALVES[self.low(at)]
+        after = at + 1
+        while self.low(after) in _ARTICLES | {"of", "de", "d", "di", "the"}:
+            after += 1
+        if after > at + 1 or self.unit(after)[0] is not None:
+            unit, end = self.unit(after)
+            if unit is not None and unit.dimension not in {"ratio"}:
+                return self.add(value * unit.factor, value * unit.factor, unit.dimension, start, end)
+            magnitude = magnitude_of(self.low(after)) if len(self.low(after)) > 4 else None
+            if magnitude:
+                return self.add(value * magnitude, value * magnitude, "", start, after + 1)
+        return self.add(value, value, "ratio", start, at + 1, soft=count == 1 and value == 0.5)
+
+    def counted(self, start: int, at: int, value: float) -> int:
+        """A number at `at`, with its sign, magnitude, range and unit."""
+        value, end = self.magnified(value, at + 1)
+        if self.low(end) in _HALVES and self.low(end).endswith("s") and value < 20:
+            return self.fraction(start, end, value)
+        begin, value = self.signed(start, value)
+        high, end = self.ranged(value, end)
+        unit, after = self.unit(end)
+        if unit is None and start < at:
+            unit = unit_named(self.tokens[start].text)
+            after, high = self.thousands_after_money(end, high)
+            value = high if high != value and end == at + 1 else value
+        if unit is None:
+            unit, after = Unit("", 1.0), end
+        before_half = value
+        value, after = self.and_a_half(value, after)
+        high = value if high == before_half else high
+        return self.measured(value, high, unit, begin, after)
+
+    def thousands_after_money(self, end: int, value: float) -> tuple[int, float]:
+        return end, value
+
+    def measured(self, low: float, high: float, unit: Unit, start: int, end: int) -> int:
+        if unit.dimension in {"celsius", "fahrenheit", "kelvin", "degree"} and self.low(end) in _BELOW_ZERO:
+            low, high, end = -high, -low, end + 2
+        return self.add(*_based(low, high, unit), unit.dimension, start, end, written=low)
+
+    def magnified(self, value: float, end: int) -> tuple[float, int]:
+        word = self.low(end)
+        magnitude = magnitude_of(word) if len(word) > 2 or not word.isascii() else None
+        while magnitude is not None:
+            value, end = value * magnitude, end + 1
+            magnitude = magnitude_of(self.low(end)) if len(self.low(end)) > 3 else None
+        return value, end
+
+    def and_a_half(self, value: float, end: int) -> tuple[float, int]:
+        for joint in (("and", "a", "half"), ("y", "media"), ("et", "demie"), ("et", "demi"), ("e", "mezzo"), ("e", "mezza"),
+                      ("e", "meia"), ("e", "meio"), ("半",), ("y", "medio"), ("en", "een", "half")):  # fmt: skip
+            if tuple(self.low(end + at) for at in range(len(joint))) == joint:
+                end += len(joint)
+                return value + 0.5, end
+        fraction = self.number(end)
+        if fraction is not None and "/" in self.tokens[end].text and fraction < 1:
+            return value + fraction, end + 1
+        return value, end
+
+    def signed(self, start: int, value: float) -> tuple[int, float]:
+        before = self.low(start - 1)
+        if before in _MINUS or (
+            before == "-" and not (start > 1 and self.tokens[start - 2].kind == "number")
+        ):
+            return start - 1, -value
+        return start, value
+
+    def ranged(self, value: float, end: int) -> tuple[float, int]:
+        """The other end of a range that a number begins: `60 to 100`, `5-10`, `one or two`."""
+        if self.low(end) not in _BETWEEN:
+            return value, end
+        after = end + 1 + (end + 1 < len(self.tokens) and self.tokens[end + 1].kind == "money")
+        other = self.number(after)
+        joins = self.low(end) in {"-", "~", "〜", "to", "bis", "à", "or", "から", "tot"} or (
+            self.low(end) == "a" and self.language != "en"
+        )
+        between = self.low(end) in {"and", "et", "und", "y"} and self.low(end - 2) in {
+            "between",
+            "entre",
+            "zwischen",
+        }
+        if (
+            other is None
+            or not (joins or between)
+            or other < value
+            or (self.low(end) in {"or", "oder"}
+            and other != value + 1)
+        ):
+            return value, end
+        other, stop = self.magnified(other, after + 1)
+        return other, stop
+
+    def unit(self, at: int) -> tuple[Unit | None, int]:
+        """The unit that begins at a token, the longest name first, and where it ends."""
+        if at >= len(self.tokens) or self.tokens[at].kind not in {"word", "money", "degree", "code"}:
+            return None, at
+        national = self.national(at)
+        if national is not None:
+            return national
+        for size in (3, 2, 1):
+            name = " ".join(token.text for token in self.tokens[at : at + size])
+            unit = unit_named(name.replace("° ", "°"))
+            if unit is None:
+                continue
+            end = at + size
+            if unit.dimension == "degree" and self.low(end) in _DEGREES:
+                return Unit(_DEGREES[self.low(end)], 1.0), end + 1
+            return unit, end
+        return None, at
+
+    def national(self, at: int) -> tuple[Unit, int] | None:
+        """`Canadian dollars`: a currency told by the country before it."""
+        code = _NATIONAL.get(self.low(at))
+        if code is not None and self.low(at + 1) in _CROWNS:
+            return Unit(f"money:{code}", 1.0), at + 2
+        return None
+
+    def add(
+        self,
+        low: float,
+        high: float,
+        dimension: str,
+        start: int,
+        end: int,
+        *,
+        soft: bool = False,
+        written: float | None = None,
+    ) -> int:
+        said = self.document.said(start, end)
+        soft = soft or (low == high == 1 and not dimension and self.low(start) == "one")
+        if self.low(end) in _ITERATION and not dimension:
+            end += 1
+        low, high = min(low, high), max(low, high)
+        quantity = Quantity(
+            low, high, dimension, said, start, end, soft=soft, written=low if written is None else written
+        )
+        self.found.append(quantity)
+        for token in self.tokens[start:end]:
+            token.fact = len(self.found)
+            token.weight = 0.0
+        return end
+
+
+def _based(low: float, high: float, unit: Unit) -> tuple[float, float]:
+    if unit.dimension == "fahrenheit":
+        return low, high
+    return low * unit.factor, high * unit.factor
+
+
+def _summed(found: list[Quantity], tokens: list[Token]) -> list[Quantity]:
+    """The quantities with parts of one duration or measure added up: `1 hour 30 minutes`."""
+    kept: list[Quantity] = []
+    for quantity in found:
+        last = kept[-1] if kept else None
+        gap = tokens[last.end : quantity.start] if last is not None else []
+        adds = (
+            last is not None
+            and all(token.low in {"and", "und", "et", "y", "e", "en", ","} for token in gap)
+            and len(gap) < 2
+        )
+        if (
+            last is not None
+            and adds
+            and last.dimension == quantity.dimension in {"time", "month", "length", "mass"}
+            and not (gap and gap[0].low == ",")
+            and quantity.high < last.low
+        ):
+            last.low, last.high, last.end = last.low + quantity.low, last.high + quantity.high, quantity.end
+            last.text += " " + quantity.text
+            continue
+        kept.append(quantity)
+    return kept
+
+
+def quantities_in(document: Document) -> list[Quantity]:
+    """Return the quantities that a text states, bounds and roundness marked, and mark their tokens as taken."""
+    found = _Reader(document).walk() + _ordinals(document)
+    for quantity in found:
+        _bounded(quantity, document)
+    return found
+
+
+def _ordinals(document: Document) -> list[Quantity]:
+    """Places in a row (`the second day`), soft: they may stand for a number on the other side."""
+    found = []
+    for token in document.tokens:
+        if token.fact < 0 and token.low in _PLACES:
+            place = float(_PLACES[token.low])
+            found.append(
+                Quantity(place, place, "", token.text, token.place, token.place + 1, soft=True, written=place)
+            )
+    return found
+
+
+def _bounded(quantity: Quantity, document: Document) -> None:
+    tokens = document.tokens
+    sentence = tokens[quantity.start].sentence
+    starts = [
+        at
+        for at in range(max(0, quantity.start - 5), min(len(tokens), quantity.end + 3))
+        if tokens[at].sentence == sentence
+    ]
+    for at in starts:
+        if quantity.start <= at < quantity.end:
+            continue
+        entries = [(entry, end) for entry, end in phrases_at(tokens, at, document.words)] or [
+            (tokens[at].key, at + 1)
+        ]
+        for job in ("at_least", "at_most", "about"):
+            if any(
+                entry in document.words.job(job) and _touches(at, end, quantity) for entry, end in entries
+            ):
+                if job == "about":
+                    quantity.about = True
+                else:
+                    quantity.bound = quantity.bound or job
+
+
+def _touches(start: int, end: int, quantity: Quantity) -> bool:
+    return quantity.start - 3 <= end <= quantity.start + 1 or quantity.end <= start <= quantity.end + 1
+
+
+def same_quantity(one: Quantity, other: Quantity) -> bool:
+    """Whether two quantities are equal: converted exactly, with 2% for what is called approximate."""
+    low, high, other_low, other_high = _comparable(one, other)
+    if math.isnan(low):
+        return False
+    margin = 0.02 if one.about and other.about else 1e-3 if one.dimension != other.dimension else 1e-6
+    return math.isclose(low, other_low, rel_tol=margin, abs_tol=1e-12) and math.isclose(
+        high, other_high, rel_tol=margin, abs_tol=1e-12
+    )
+
+
+def _comparable(one: Quantity, other: Quantity) -> tuple[float, float, float, float]:
+    """Both in one dimension; not-a-number where they measure different things."""
+    dims = {one.dimension, other.dimension}
+    if (
+        one.dimension == other.dimension
+        or dims == {"celsius", "degree"}
+        or dims == {"fahrenheit", "degree"}
+        or dims == {"", "ratio"}
+    ):
+        return one.low, one.high, other.low, other.high
+    if dims == {"celsius", "fahrenheit"}:
+        return (*_celsius(one), *_celsius(other))
+    if "" in dims and not any(dimension.startswith("money") for dimension in dims):
+        return one.written, one.written, other.written, other.written
+    if dims == {"workday", "time"}:
+        return one.written, one.written, other.written, other.written
+    if "" in dims:
+        return one.low, one.high, other.low, other.high
+    return math.nan, math.nan, math.nan, math.nan
+
+
+def _celsius(quantity: Quantity) -> tuple[float, float]:
+    if quantity.dimension == "celsius":
+        return quantity.low, quantity.high
+    return (quantity.low - 32) / 1.8, (quantity.high - 32) / 1.8

@@ -1,0 +1,348 @@
+"""Who does what to whom: the part that each word plays, and whether two words changed places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from spantape.semantic.alignment import Alignment
+from spantape.semantic.facts.known import Known
+from spantape.semantic.facts.model import Finding
+from spantape.semantic.lexicon import Sense, lexicon
+from spantape.semantic.reading.document import Document
+from spantape.semantic.reading.tokens import Token
+
+_BE = frozenset(["am", "is", "are", "was", "were", "be", "been", "being", "get", "gets", "got", "gotten"])
+_AUXILIARY = _BE | frozenset(
+    ["will", "would", "shall", "should", "can", "could", "may", "might", "must", "do", "does", "did", "has", "have", "had"]
+)
+_SPLITS = frozenset(
+    ["but", "while", "whereas", "because", "so", "when", "if", "although", "though", "which", "who", "that", "since", "unless"]
+)
+_ARGUMENT = frozenset({"to", "on", "for", "by"})  # prepositions that a verb's other party may follow
+_PLAYERS = 14  # words of one sentence whose parts are compared
+_ORDER = {"before": 1, "until": 1, "after": -1, "since": -1}
+
+
+@dataclass(slots=True)
+class Part:
+    """What a word is in its clause: `agent`, `other`, or the preposition that it follows; `clause` counts verbs."""
+
+    role: str
+    clause: int
+
+
+def parts_of(document: Document) -> dict[int, Part]:
+    """Return the part of every content word and fact of an English text, by place; nothing in other languages."""
+    if document.language != "en":
+        return {}
+    parts: dict[int, Part] = {}
+    clause: list[Token] = []
+    number = 0
+    last = None
+    for token in document.tokens:
+        ended = token.clause != last
+        if clause and (
+            ended
+            or token.low in _SPLITS
+            or (
+                token.low == "and"
+                and _verb_at(clause, document) is not None
+                and _verb_follows(document, token)
+            )
+        ):
+            _assign(clause, number, document, parts)
+            clause, number = [], number + 1
+        last = token.clause
+        clause.append(token)
+    _assign(clause, number, document, parts)
+    return parts
+
+
+def _verb_follows(document: Document, token: Token) -> bool:
+    following = document.tokens[token.place + 1 : token.place + 5]
+    return any(_is_verb(word, document) for word in following)
+
+
+def _is_verb(token: Token, document: Document) -> bool:
+    if token.kind != "word" or token.name:
+        return False
+    verbs = document.words.job("verb")
+    return token.low in _AUXILIARY or any(form in verbs for form in token.forms)
+
+
+def _verb_at(clause: list[Token], document: Document) -> int | None:
+    """The index of the first verb that something stands before."""
+    seen = False
+    for at, token in enumerate(clause):
+        if seen and token.low in _AUXILIARY:
+            return at
+        if seen and _is_verb(token, document) and not _after_determiner(clause, at):
+            return at
+        seen = (
+            seen
+            or bool(token.weight)
+            or token.fact >= 0
+            or token.low in {"it", "he", "she", "they", "you", "we", "i"}
+        )
+    return None
+
+
+def _after_determiner(clause: list[Token], at: int) -> bool:
+    return clause[at - 1].low in {
+        "the",
+        "a",
+        "an",
+        "this",
+        "that",
+        "your",
+        "my",
+        "our",
+        "his",
+        "her",
+        "their",
+        "its",
+        "of",
+        "to",
+        "no",
+    }
+
+
+def _assign(clause: list[Token], number: int, document: Document, parts: dict[int, Part]) -> None:
+    verb = _verb_at(clause, document)
+    passive = _is_passive(clause, verb) if verb is not None else False
+    pole = _converse_pole(clause, verb)
+    governing = ""
+    for at, token in enumerate(clause):
+        if token.low in document.words.job("preposition"):
+            governing = token.low
+            continue
+        if token.kind in {"mark"} or token.low in {"and", "or"}:
+            governing = governing if token.low in {"and", "or", ","} else ""
+            continue
+        if verb is not None and at == verb:
+            governing = ""
+        if not (token.weight or token.fact >= 0) or (
+            _is_verb(token, document) and verb is not None and at == verb
+        ):
+            continue
+        if token.fact < 0 and not _heads(clause, at, document):
+            continue
+        parts[token.place] = Part(_role(at, verb, governing, passive=passive, turned=pole), number)
+
+
+def _heads(clause: list[Token], at: int, document: Document) -> bool:
+    """Whether a word is the last of its noun phrase, and no verb."""
+    token = clause[at]
+    following = clause[at + 1] if at + 1 < len(clause) else None
+    goes_on = (
+        following is not None
+        and following.weight
+        and not _is_verb(following, document)
+        and following.fact < 0
+    )
+    return not goes_on and (token.name or not _is_verb(token, document) or _after_determiner(clause, at))
+
+
+def _role(at: int, verb: int | None, governing: str, *, passive: bool, turned: bool) -> str:
+    before = verb is not None and at < verb
+    if governing in {"from", "than", *_ORDER} or (governing == "to" and not turned):
+        return governing
+    if governing == "by" and passive:
+        role = "agent"
+    elif before and not governing:
+        role = "other" if passive else "agent"
+    elif verb is None or (governing and governing not in _ARGUMENT):
+        return governing
+    else:
+        role = "other"
+    if turned:
+        return "other" if role == "agent" else "agent"
+    return role
+
+
+def _is_passive(clause: list[Token], verb: int) -> bool:
+    for at in range(verb, min(len(clause) - 1, verb + 6)):
+        if clause[at].low in _BE:
+            for token in clause[at + 1 : at + 4]:
+                participle = token.low.endswith(
+                    ("ed", "en", "wn", "ld", "nt", "pt", "id", "ne", "ade", "ut", "un")
+                )
+                if (participle and token.forms and token.forms[0] != token.low) or token.low.endswith("ed"):
+                    return True
+    return False
+
+
+def _converse_pole(clause: list[Token], verb: int | None) -> bool:
+    """Whether the verb tells its event from the far end (`reports to` for `manages`)."""
+    if verb is None:
+        return False
+    following = clause[verb : verb + 4]
+    for at, token in enumerate(following):
+        entries = {token.key, *token.forms}
+        if at + 1 < len(following):
+            entries |= {f"{form} {following[at + 1].low}" for form in token.forms}
+        for entry in entries:
+            for sense in _senses(entry):
+                if sense.kind == "converse" and (sense.pole == 1):
+                    return True
+    return False
+
+
+def _senses(entry: str) -> tuple[Sense, ...]:
+    return lexicon("en").senses.get(entry, ())
+
+
+def compare_roles(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
+    """Return the findings on pairs of words that changed places: who and whom, from and to, before and after."""
+    here, there = parts_of(expected.document), parts_of(actual.document)
+    pairs = _facts_aligned(expected, actual) | alignment.to_actual
+    players = [
+        place
+        for place in here
+        if place in pairs and pairs[place] in there and _tells(expected.document.tokens[place])
+    ]
+    findings = []
+    by_sentence: dict[int, list[int]] = {}
+    for place in players:
+        by_sentence.setdefault(expected.document.tokens[place].sentence, []).append(place)
+    for places in by_sentence.values():
+        for one, two in combinations(places[:_PLAYERS], 2):
+            words = expected.document.tokens[one].fact < 0 and expected.document.tokens[two].fact < 0
+            if pairs[one] != pairs[two] and _swapped(
+                here[one], here[two], there[pairs[one]], there[pairs[two]], words=words
+            ):
+                findings.append(_finding(expected.document, one, two))
+    return findings[:4]
+
+
+def compare_exchanged(alignment: Alignment) -> list[Finding]:
+    """Return the findings on two words that stand in each other's place, all around them left as it was.
+
+    Two items of one list that change places are no difference.
+    """
+    expected, actual, table = alignment.expected.tokens, alignment.actual.tokens, alignment.to_actual
+    moved = []
+    for token in expected:
+        if token.weight >= 1 and token.place in alignment.exact and 0 < token.place < len(expected) - 1:
+            image = table[token.place]
+            left, right = table.get(token.place - 1, -9), table.get(token.place + 1, -9)
+            if left + 1 != image and right - 1 != image:
+                moved.append(token.place)
+    findings = []
+    for one, two in combinations(moved[:40], 2):
+        if (
+            _stands_at(alignment, one, table[two])
+            and _stands_at(alignment, two, table[one])
+            and not _listed(alignment.expected, one, two)
+        ):
+            findings.append(_finding(alignment.expected, one, two))
+    return findings[:2]
+
+
+def _stands_at(alignment: Alignment, slot: int, place: int) -> bool:
+    """Whether a place of the actual text has the neighbours that a slot of the expected one has."""
+    keys = [token.key for token in alignment.expected.tokens[max(0, slot - 1) : slot + 2]]
+    others = [token.key for token in alignment.actual.tokens[max(0, place - 1) : place + 2]]
+    ends = (slot == 0) == (place == 0)
+    return (
+        ends
+        and len(keys) == len(others)
+        and (keys[0] == others[0] or keys[-1] == others[-1])
+        and keys != others
+    )
+
+
+def _listed(document: Document, one: int, two: int) -> bool:
+    """Whether two words are items of one list: between them a comma or a conjunction, and no verb or preposition."""
+    first, last = sorted((one, two))
+    between = document.tokens[first + 1 : last]
+    if any(token.kind == "line" or token.sentence != document.tokens[first].sentence for token in between):
+        return True
+    joined = any(
+        token.low in {",", "and", "or", ";", "und", "et", "y", "o", "ou", "oder"} for token in between
+    )
+    prepositions = document.words.job("preposition")
+    return joined and not any(_is_verb(token, document) or token.low in prepositions for token in between)
+
+
+def _facts_aligned(expected: Known, actual: Known) -> dict[int, int]:
+    """Where the same value stands on the other side, for values that both texts state once."""
+    found: dict[int, int] = {}
+    for moments, others in ((expected.moments, actual.moments),):
+        for one in moments:
+            twins = [other for other in others if other.kind == one.kind and other.parts == one.parts]
+            if len(twins) == 1:
+                found[one.start] = twins[0].start
+    for quantity in expected.quantities:
+        matches = [
+            other
+            for other in actual.quantities
+            if (other.low, other.high, other.dimension) == (quantity.low, quantity.high, quantity.dimension)
+        ]
+        if len(matches) == 1 and not quantity.soft:
+            found[quantity.start] = matches[0].start
+    return found
+
+
+def _tells(token: Token) -> bool:
+    return token.weight >= 1 or token.fact >= 0
+
+
+def _swapped(one: Part, two: Part, other_one: Part, other_two: Part, *, words: bool) -> bool:
+    roles, others = (one.role, two.role), (other_one.role, other_two.role)
+    if {roles, others} in ({("from", "to"), ("to", "from")},):
+        return roles != others
+    if _order(roles) and _order(others):
+        return _order(roles) != _order(others)
+    same_clause = one.clause == two.clause and other_one.clause == other_two.clause
+    if same_clause and words and set(roles) == set(others) == {"agent", "other"}:
+        return roles != others
+    than = "than" in roles and "than" in others and same_clause
+    return than and roles.index("than") != others.index("than")
+
+
+def _order(roles: tuple[str, str]) -> int:
+    """1 where the first comes before the second in time, -1 where after, 0 where nothing is said."""
+    first, second = _ORDER.get(roles[0], 0), _ORDER.get(roles[1], 0)
+    if bool(first) == bool(second):
+        return 0
+    return second or -first
+
+
+def _finding(document: Document, one: int, two: int) -> Finding:
+    first, second = document.tokens[one].text, document.tokens[two].text
+    place = document.sentence(document.tokens[one].sentence)
+    message = f"roles: '{first}' and '{second}' changed places, in '{place}'"
+    return Finding("roles", first, second, 1.0, message)
+
+
+def compare_bindings(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
+    """Return the findings on values that changed places: what is said of one thing is said of another."""
+    values = _facts_aligned(expected, actual)
+    places = sorted(values)[:12]
+    findings = []
+    for one, two in combinations(places, 2):
+        agree = differ = 0
+        for place, other in alignment.to_actual.items():
+            token = expected.document.tokens[place]
+            if token.weight < 1 or (abs(place - one) > 12 and abs(place - two) > 12):
+                continue
+            near = _nearer(expected.document, place, one, two)
+            far = _nearer(actual.document, other, values[one], values[two])
+            if near and far:
+                agree += near == far
+                differ += near != far
+        if differ >= 2 and agree == 0 and abs(one - two) > 3 and abs(values[one] - values[two]) > 3:
+            findings.append(_finding(expected.document, one, two))
+    return findings[:2]
+
+
+def _nearer(document: Document, place: int, one: int, two: int) -> int:
+    """1 or 2 by which of two places a word stands nearer to in its clause; 0 where it cannot be told."""
+    clause = document.tokens[place].clause
+    first, second = document.tokens[one].clause == clause, document.tokens[two].clause == clause
+    if first != second:
+        return 1 if first else 2
+    near, far = abs(place - one), abs(place - two)
+    return 0 if abs(near - far) < 2 or max(near, far) > 12 else 1 if near < far else 2

@@ -1,0 +1,108 @@
+"""Words with a job: hedges, quantifiers, exceptions, contrasts, refusals; how much of each a text has."""
+
+from __future__ import annotations
+
+from spantape.semantic.facts.known import Known
+from spantape.semantic.facts.model import Finding
+from spantape.semantic.reading.document import phrases_at
+
+_WEAK_HEDGES = frozenset(
+    ["may", "could", "think", "believe", "expect", "appear", "suggest", "seem", "hope", "guess", "assume", "likely", "unlikely", "can"]
+)
+_SCOPES = ("all", "some", "most", "only")
+
+
+def doing(known: Known, job: str) -> list[tuple[str, int]]:
+    """Return (word or phrase, place) of what does a job in a text."""
+    listed = known.document.words.job(job)
+    found: list[tuple[str, int]] = []
+    if not listed:
+        return found
+    tokens = known.document.tokens
+    end = 0
+    for at, token in enumerate(tokens):
+        if at < end:
+            continue
+        phrase = next(
+            (
+                (entry, stop)
+                for entry, stop in phrases_at(tokens, at, known.document.words)
+                if entry in listed
+            ),
+            None,
+        )
+        if phrase is not None:
+            found.append((phrase[0], at))
+            end = phrase[1]
+        elif token.low in listed or (token.kind == "word" and token.key in listed and not token.name):
+            found.append((token.low, at))
+    return found
+
+
+def compare_hedging(expected: Known, actual: Known) -> list[Finding]:
+    """Return a finding where one text is sure and the other is not."""
+    sure, unsure = _doubt(expected), _doubt(actual)
+    if (sure[0] > 0) == (unsure[0] > 0):
+        return []
+    words = ", ".join(sure[1] or unsure[1])
+    side = "expected, but what came is sure" if sure[0] else "came in, where what was expected is sure"
+    message = f"certainty: '{words}' {side}"
+    return [
+        Finding("hedge", ", ".join(sure[1]), ", ".join(unsure[1]), min(2.0, max(sure[0], unsure[0])), message)
+    ]
+
+
+def _doubt(known: Known) -> tuple[float, list[str]]:
+    phrases, words = doing(known, "hedge_phrase"), doing(known, "hedge")
+    weight = sum(1.0 for _ in phrases) + sum(0.4 if word in _WEAK_HEDGES else 1.0 for word, _ in words)
+    return weight, [said for said, _ in (*phrases, *words)]
+
+
+def compare_scope(expected: Known, actual: Known) -> list[Finding]:
+    """Return the findings on how much is spoken of: all, some, most, only."""
+    gone, fresh = [], []
+    for job in _SCOPES:
+        here, there = doing(expected, job), doing(actual, job)
+        if here and not there:
+            gone.append((job, here[0][0]))
+        if there and not here:
+            fresh.append((job, there[0][0]))
+    if gone and fresh:
+        message = f"scope: '{gone[0][1]}' expected, '{fresh[0][1]}' got"
+        return [Finding("scope", gone[0][1], fresh[0][1], 1.0, message)]
+    findings = [
+        Finding("scope_dropped", said, "", 1.0, f"scope: '{said}' expected, missing") for _, said in gone
+    ]
+    return findings + [Finding("scope_added", "", said, 1.0, f"scope: '{said}' added") for _, said in fresh]
+
+
+def compare_refusal(expected: Known, actual: Known) -> list[Finding]:
+    """Return a finding where one text declines to answer and the other answers."""
+    here, there = doing(expected, "refusal"), doing(actual, "refusal")
+    if bool(here) == bool(there):
+        return []
+    said = (here or there)[0][0]
+    message = f"refusal: '{said}' " + (
+        "expected, but an answer came" if here else "came in place of an answer"
+    )
+    return [Finding("refusal", said if here else "", said if there else "", 1.0, message)]
+
+
+def compare_exceptions(expected: Known, actual: Known) -> list[Finding]:
+    """Return the findings on exceptions and contrasts that one text makes and the other does not."""
+    findings = []
+    for job in ("exception", "contrast"):
+        here, there = doing(expected, job), doing(actual, job)
+        if bool(here) != bool(there):
+            said = (here or there)[0][0]
+            kind = f"{job}_{'missing' if here else 'added'}"
+            findings.append(
+                Finding(
+                    kind,
+                    said if here else "",
+                    said if there else "",
+                    1.0,
+                    f"{job}: '{said}' {kind.split('_')[1]}",
+                )
+            )
+    return findings

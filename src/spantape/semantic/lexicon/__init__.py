@@ -1,0 +1,7 @@
+"""What words mean to one another, by language: read from the tables in `data/`, once, when first asked for."""
+
+from __future__ import annotations
+
+from spantape.semantic.lexicon._load import Lexicon, Sense, lexicon, table
+
+__all__ = ["Lexicon", "Sense", "lexicon", "table"]

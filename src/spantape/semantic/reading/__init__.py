@@ -1,0 +1,1 @@
+"""A text as its words: cleaned, cut, brought to base forms, looked up."""

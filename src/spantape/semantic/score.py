@@ -1,0 +1,86 @@
+"""From findings to one score: a logistic of what was found, its weights fitted once and committed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from spantape.semantic.alignment import align, mirrored
+from spantape.semantic.facts.content import (
+    Overlap,
+    compare_clauses,
+    compare_insertions,
+    compare_names,
+    compare_slots,
+    overlap,
+)
+from spantape.semantic.facts.dates import compare_moments
+from spantape.semantic.facts.known import Known
+from spantape.semantic.facts.model import Finding
+from spantape.semantic.facts.numbers import compare_numbers
+from spantape.semantic.facts.polarity import compare_contradictions, compare_denials, compare_opposites
+from spantape.semantic.facts.roles import compare_bindings, compare_exchanged, compare_roles
+from spantape.semantic.facts.words import compare_exceptions, compare_hedging, compare_refusal, compare_scope
+from spantape.semantic.weights import WEIGHTS
+
+_MOST = 2.0
+
+
+def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]:
+    """Return all that differs between two texts, and how far they overlap."""
+    alignment = align(expected.document, actual.document)
+    found = [
+        *compare_refusal(expected, actual),
+        *compare_numbers(expected, actual),
+        *compare_moments(expected, actual),
+        *compare_names(alignment),
+        *compare_denials(expected, actual, alignment),
+        *compare_opposites(alignment),
+        *compare_contradictions(expected, actual, alignment),
+        *(compare_contradictions(actual, expected, mirrored(alignment))),
+        *compare_roles(expected, actual, alignment),
+        *compare_exchanged(alignment),
+        *compare_bindings(expected, actual, alignment),
+        *compare_hedging(expected, actual),
+        *compare_scope(expected, actual),
+        *compare_exceptions(expected, actual),
+        *compare_clauses(alignment),
+        *compare_slots(alignment),
+        *compare_insertions(alignment),
+    ]
+    return found, overlap(alignment)
+
+
+def features_of(found: Sequence[Finding], shared: Overlap) -> dict[str, float]:
+    """Return the features that the score is made of: the weight of each kind of finding, and the overlap."""
+    features: dict[str, float] = {}
+    for finding in found:
+        features[finding.kind] = min(_MOST, features.get(finding.kind, 0.0) + finding.weight)
+    near = shared.copied**2
+    for kind in (
+        "slot",
+        "slot_missing",
+        "slot_added",
+        "opposite_weak",
+        "scope_dropped",
+        "scope_added",
+        "hedge",
+        "contrast",
+    ):
+        if kind in features:
+            features[f"{kind}_near"] = features[kind] * near
+    features["missing"] = shared.missing
+    features["added"] = shared.added
+    return features
+
+
+def score_of(features: Mapping[str, float], weights: Mapping[str, float] = WEIGHTS) -> float:
+    """Return the score in [0, 1]: 1 where nothing differs."""
+    total = weights["bias"] - sum(weights.get(name, 0.0) * value for name, value in features.items())
+    return 1 / (1 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def gravity(finding: Finding, weights: Mapping[str, float] = WEIGHTS) -> float:
+    """Return how much a finding alone takes from the score."""
+    weighs = max(weights.get(finding.kind, 0.0), 0.5 * weights.get(f"{finding.kind}_near", 0.0))
+    return finding.weight * weighs
