@@ -126,15 +126,16 @@ def keygen_command(output: str, key_format: str, encrypt: bool, force: bool) -> 
     from spantape.rerun.keys import PrivateKey, save_private_key, save_public_key
 
     chosen, public = cast("KeyFormat", key_format), f"{output}.pub"
-    if not force and Path(public).exists():
-        raise click.UsageError(f"{public} exists; --force replaces it")
+    for path in (output, public):
+        if Path(path).exists() and not force:
+            raise click.UsageError(f"{path} exists; --force replaces it")
     key = PrivateKey.generate()
     try:
         secret = _new_passphrase() if encrypt else None
         save_private_key(key, output, key_format=chosen, passphrase=secret, overwrite=force)
         save_public_key(key.public, public, key_format=chosen, overwrite=force)
     except KeyFileError as error:
-        raise click.UsageError(str(error) + ("" if force else " (--force replaces what is there)")) from error
+        raise click.UsageError(str(error)) from error
     say(f"{output}: private key, keep it; {public}: public key, hand it out")
     put(key.id)
     return 0

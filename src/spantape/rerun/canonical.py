@@ -80,7 +80,7 @@ def number_text(value: float) -> str:
 
 def _integer_text(value: int) -> str:
     if -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
-        return int.__str__(value)
+        return int.__repr__(value)
     try:
         text = _double_text(float(value))
     except OverflowError as error:

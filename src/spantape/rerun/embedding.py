@@ -25,8 +25,11 @@ def encode_embedding(vector: ArrayLike) -> str:
     """
     import numpy as np
 
-    with np.errstate(over="ignore"):
-        values = np.asarray(vector, dtype="<f4")
+    try:
+        with np.errstate(over="ignore"):  # what overflows is infinite, and refused as that
+            values = np.asarray(vector, dtype="<f4")
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"expected one vector of numbers, got {type(vector).__name__}: {error}") from error
     if values.ndim != 1 or not values.size:
         raise UsageError(f"expected one vector of numbers, got an array of shape {values.shape}")
     if not np.isfinite(values).all():
