@@ -168,7 +168,7 @@ def test_every_body_of_a_run_is_rebuilt_from_its_bases(turns):
 
 def held(book):
     """The bytes that a book's runs really hold."""
-    found = {id(run): run for run in (*book._runs.values(), *(run for run, _, _ in book._rootless.values()))}
+    found = {id(run): run for run in (*book._runs.values(), *(head.run for head in book._rootless.values()))}
     return sum(runs._size(body) for run in found.values() for body in run._bodies)
 
 

@@ -45,12 +45,13 @@ class Answered:
 
     `attributes` hold id, model, finish reasons, usage and the like; usage stands under `gen_ai.usage.*` only.
     `messages` are the output messages, one for each choice. `error` is (type, message) of a failure, also of one
-    reported inside a 200.
+    reported inside a 200. `is_stored` says that later requests may name it by its id instead of resending it.
     """
 
     attributes: dict[str, Attribute] = field(default_factory=dict)
     messages: list[Message] = field(default_factory=list)
     error: tuple[str, str] | None = None
+    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,7 @@ def _answered(response: Response, torn: bool, asked: Asked) -> Answered:
     if finish is not None:
         attributes[_names.FINISH_REASONS] = [finish]
         message["finish_reason"] = finish
-    return Answered(attributes, [message] if response.output else [], _error(response))
+    return Answered(attributes, [message] if response.output else [], _error(response), is_stored=True)
 
 
 def _finished(response: Response, parts: list[_parts.Part], torn: bool) -> str | None:

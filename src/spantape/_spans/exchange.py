@@ -153,9 +153,10 @@ class ExchangeSpan:
         if self._body is not None:
             seal(self._body)
             self._target.book.remember(self._run, self._body, rootless_span=context)
-        answer_id = self._answer.attributes.get(names.RESPONSE_ID) if self._answer is not None else None
-        if context is not None and isinstance(answer_id, str):
-            self._target.answers.remember(answer_id, self._run, context)
+        if context is not None and self._answer is not None and self._answer.is_stored:
+            answer_id = self._answer.attributes.get(names.RESPONSE_ID)
+            if isinstance(answer_id, str):
+                self._target.answers.remember(answer_id, self._run, context)
 
     def _describe(self, outcome: Outcome) -> dict[str, Any]:
         redactor = self._run.redactor

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from spantape._dialects._base import Asked
 from spantape._framing.delta import find_delta
@@ -40,6 +41,7 @@ class Run:
         self.redactor = redactor
         self._steps = itertools.count(first_step)
         self._bodies: deque[Body] = deque()
+        self._held = 0
         self._lock = threading.Lock()
 
     def next_step(self) -> int:
@@ -60,21 +62,23 @@ class Run:
         if size > LARGEST_BASE:
             return 0
         with self._lock:
-            before = held = sum(map(_size, self._bodies))
-            for known in self._bodies:
+            bodies = self._bodies
+            before = held = self._held
+            for known in bodies:
                 if known.raw is body.raw:
-                    self._bodies.remove(known)
+                    bodies.remove(known)
                     held -= _size(known)
                     break
-            while self._bodies and (len(self._bodies) >= BODIES_PER_RUN or held + size > LARGEST_BASE):
-                held -= _size(self._bodies.popleft())
-            self._bodies.append(body)
-        return held + size - before
+            while bodies and (len(bodies) >= BODIES_PER_RUN or held + size > LARGEST_BASE):
+                held -= _size(bodies.popleft())
+            bodies.append(body)
+            self._held = held + size
+        return self._held - before
 
     def forget_bodies(self) -> int:
         """Drop all remembered bodies; returns the bytes they held."""
         with self._lock:
-            held = sum(map(_size, self._bodies))
+            held, self._held = self._held, 0
             self._bodies.clear()
         return held
 
@@ -191,13 +195,37 @@ class Found:
     link: object | None
 
 
+class _Head(NamedTuple):
+    """The newest body of a rootless run, and the span that it was seen in.
+
+    `tail` is the end of its history, which a body that goes on with it has at `start:end`; None where its bytes were
+    not sent so.
+    """
+
+    run: Run
+    body: Body
+    link: object
+    path: str
+    length: int
+    start: int
+    end: int
+    tail: bytes | None
+
+
+def _head(run: Run, body: Body, link: object) -> _Head:
+    end = body.history_end
+    start = end - 64 if end > 64 else 0
+    tail = None if body.edits else body.raw[start:end]
+    return _Head(run, body, link, body.path, len(body.raw), start, end, tail)
+
+
 class RunBook:
     """The runs that one target is recording, least recently used first. Thread-safe."""
 
     def __init__(self, make_redactor: Callable[[], Redactor | None]) -> None:
         self._make_redactor = make_redactor
         self._runs: OrderedDict[str, Run] = OrderedDict()
-        self._rootless: OrderedDict[str, tuple[Run, Body, object]] = OrderedDict()
+        self._rootless: OrderedDict[str, _Head] = OrderedDict()
         self._held = 0
         self._lock = threading.Lock()
 
@@ -235,13 +263,16 @@ class RunBook:
         """
         with self._lock:
             heads = list(self._rootless.values())
-        size = len(raw)
-        for run, body, span_context in reversed(heads):
-            # told by their lengths first: most conversations that are under way are not this one
-            if not (len(body.raw) < size or resent) or body.path != path:
-                continue
-            if _continues(raw, body) or (resent and raw == body.raw):
-                return Found(run, span_context)
+        length = len(raw)
+        for run, body, link, its_path, its_length, start, end, tail in reversed(heads):
+            # told by what costs least first: most conversations that are under way are not this one
+            if (
+                (its_length < length or resent)
+                and (tail is None or raw[start:end] == tail)
+                and its_path == path
+                and (_continues(raw, body) or (resent and raw == body.raw))
+            ):
+                return Found(run, link)
         return None
 
     def remember(self, run: Run, body: Body, *, rootless_span: object | None = None) -> None:
@@ -268,14 +299,14 @@ class RunBook:
         return known is None or known is run
 
     def _lead(self, run: Run, body: Body, span: object) -> None:
-        self._rootless[run.id] = (run, body, span)
+        self._rootless[run.id] = _head(run, body, span)
         self._rootless.move_to_end(run.id)
         if len(self._rootless) > ROOTLESS_RUNS:
-            _, (old, _, _) = self._rootless.popitem(last=False)
-            self._held -= old.forget_bodies()
+            _, oldest = self._rootless.popitem(last=False)
+            self._held -= oldest.run.forget_bodies()
 
     def _shed(self, keep: Run) -> None:
-        heads = [run for run, _, _ in self._rootless.values()]
+        heads = [head.run for head in self._rootless.values()]
         for run in (*self._runs.values(), *heads):
             if self._held <= BODIES_BYTES:
                 return
