@@ -51,7 +51,7 @@ class CachedEmbedder:
             self.hits += len(wanted) - len(fresh)
             self.misses += len(fresh)
         if fresh:
-            found |= dict(zip(fresh, self._embedder.embed(fresh), strict=True))
+            found |= dict(zip(fresh, map(np.copy, self._embedder.embed(fresh)), strict=True))
         self._keep(found)
         return np.stack([found[text] for text in wanted])
 
