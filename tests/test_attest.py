@@ -14,6 +14,7 @@ from spantape.attest import (
     Envelope,
     attest,
     attestation_path,
+    countersign,
     load_envelope,
     prove,
     signed_statement,
@@ -37,6 +38,7 @@ from spantape.errors import (
     TapeNotFound,
     UnknownKey,
     Unsigned,
+    UsageError,
 )
 from spantape.rerun.keys import PrivateKey
 from spantape.tape.read import read_tape
@@ -216,6 +218,35 @@ def test_several_keys_sign_together_and_each_is_trusted_alone(tape):
         assert signed.unproven == (other.id,)
 
 
+def test_another_party_countersigns_the_same_statement(tape):
+    envelope = attest(tape, ALICE)
+    both = countersign(tape, envelope, BOB)
+    assert both.payload == envelope.payload
+    signed = verify(tape, [ALICE.public, BOB.public], attestation=both).signed
+    assert [signer.key for signer in signed.signers] == [ALICE.public, BOB.public]
+    assert countersign(tape, both, BOB, ALICE) == both
+
+
+def test_an_attestation_that_is_not_of_the_tape_is_not_countersigned(tape):
+    envelope = attest(tape, ALICE)
+    statement = stated(envelope)
+    statement["predicate"]["steps"]["count"] = 3
+    false = sign(PAYLOAD_TYPE, json.dumps(statement).encode(), [ALICE])
+    with pytest.raises(ClaimMismatch, match=r"predicate\.steps\.count: got 3, expected 4"):
+        countersign(tape, false, BOB)
+    sealed(tape, run_spans(2))
+    with pytest.raises(DigestMismatch):
+        countersign(tape, envelope, BOB)
+
+
+def test_no_more_sign_than_a_verifier_takes(tape):
+    keys = [PrivateKey(bytes([number]) * 32) for number in range(65)]
+    envelope = countersign(tape, attest(tape, keys[0]), *keys[:64])
+    assert len(verify(tape, [keys[63].public], attestation=envelope).signed.unproven) == 63
+    with pytest.raises(UsageError, match="got 65 signatures, expected at most 64"):
+        countersign(tape, envelope, keys[64])
+
+
 def test_the_attestation_may_lie_elsewhere(tape, tmp_path):
     write_attestation(attest(tape, ALICE), tmp_path / "elsewhere.json")
     assert verify(tape, [ALICE.public], attestation=tmp_path / "elsewhere.json").tape.sealed
@@ -306,9 +337,10 @@ def test_a_signature_of_no_trusted_key_is_unknown(tape, trust):
         verify(tape, trust)
 
 
-def test_attesting_without_a_key_is_refused(tape):
-    with pytest.raises(TypeError, match="at least one key"):
-        attest(tape)
+@pytest.mark.parametrize("keys", [[], [ALICE] * 65])
+def test_attesting_without_a_key_or_with_too_many_is_refused(tape, keys):
+    with pytest.raises(UsageError, match=f"got {len(keys)} keys to sign with, expected 1 to 64"):
+        attest(tape, *keys)
 
 
 def test_a_tape_that_changed_afterwards_is_another_file_of_its_run(tape):

@@ -100,6 +100,23 @@ def test_two_keys_sign_one_statement(spantape, recorded, keys, tmp_path):
     assert f"not counted: signatures of no trusted key ('{ALICE.id}')" in shown.out
 
 
+def test_another_party_signs_the_attestation_that_is_there(spantape, attested, keys):
+    shown = spantape("attest", attested, "--key", keys / "bob.key", "--add")
+    assert (shown.code, BOB.id in shown.err) == (0, True)
+    told = spantape("verify", attested, "--trust", keys / "alice.pub", "--trust", keys / "bob.pub", "--json")
+    assert [one["id"] for one in told.json()[0]["attestation"]["signers"]] == [ALICE.id, BOB.id]
+
+
+def test_signing_what_is_stated_and_stating_it_anew_is_wrong_usage(spantape, attested, keys):
+    assert spantape("attest", attested, "-k", keys / "bob.key", "--add", "--force").code == 2
+    assert spantape("attest", attested, "-k", keys / "bob.key", "--add", "--fingerprint").code == 2
+
+
+def test_there_is_nothing_to_add_to_without_an_attestation(spantape, recorded, keys):
+    shown = spantape("attest", recorded, "--key", keys / "bob.key", "--add")
+    assert (shown.code, "cannot be read" in shown.err) == (1, True)
+
+
 def test_a_tape_that_does_not_verify_is_not_attested(spantape, recorded, keys):
     data = bytearray(recorded.read_bytes())
     data[len(data) // 2] ^= 1

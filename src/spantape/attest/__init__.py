@@ -16,6 +16,7 @@ An attestation is an in-toto Statement in a DSSE envelope; `vectors/attestation/
 """
 
 from spantape.attest.attesting import attest, attestation_path, write_attestation
+from spantape.attest.countersigning import countersign
 from spantape.attest.dsse import Envelope, Signature, read_envelope
 from spantape.attest.predicate import PREDICATE_TYPE, Predicate, Statement
 from spantape.attest.proof import (
@@ -49,6 +50,7 @@ __all__ = [
     "Trust",
     "attest",
     "attestation_path",
+    "countersign",
     "load_envelope",
     "load_proof",
     "prove",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final
 
 from spantape._version import __version__
-from spantape.attest.dsse import LARGEST, Envelope, sign
+from spantape.attest.dsse import LARGEST, MOST_SIGNATURES, Envelope, sign
 from spantape.attest.predicate import PAYLOAD_TYPE, Attested
 from spantape.attest.sealed import read_sealed, rfc3339
-from spantape.errors import EvidenceError, TapeError
+from spantape.errors import EvidenceError, TapeError, UsageError
 from spantape.rerun.keys import PrivateKey
 from spantape.tape.limits import DEFAULT, Limits
 
@@ -38,10 +38,10 @@ def attest(
     Raises:
         TapeDamaged: the tape is not what was sealed.
         TapeError: it has no seal, so nothing says that it is complete; or what it holds is too much to state.
-        TypeError: no key was given.
+        UsageError: no key was given, or more than a verifier takes.
     """
-    if not keys:
-        raise TypeError("attest() needs at least one key to sign with")
+    if not 0 < len(keys) <= MOST_SIGNATURES:
+        raise UsageError(f"attest(): got {len(keys)} keys to sign with, expected 1 to {MOST_SIGNATURES}")
     sealed = read_sealed(tape, limits)
     payload = sealed.statement(Attested(rfc3339(clock()), software), fingerprint=fingerprint).to_json()
     envelope = sign(PAYLOAD_TYPE, payload, keys)

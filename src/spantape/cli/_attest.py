@@ -24,12 +24,15 @@ from spantape.cli._say import counted, say, working
 )
 @click.option("--force", is_flag=True, help="Replace an attestation that is there.")
 @click.option(
+    "--add", "adding", is_flag=True, help="Sign the attestation that is there, beside those who signed it."
+)
+@click.option(
     "--fingerprint",
     is_flag=True,
     help="State the fingerprint openly; who is shown some steps can then test guesses of the others.",
 )
 def attest_command(
-    tape: str, sources: tuple[str, ...], output: str | None, force: bool, fingerprint: bool
+    tape: str, *, sources: tuple[str, ...], output: str | None, force: bool, adding: bool, fingerprint: bool
 ) -> int:
     """Sign a statement over a whole TAPE: its file, steps, models, environment and redactions.
 
@@ -38,15 +41,20 @@ def attest_command(
 
     Example: spantape attest run.tape --key signing.key
     """
-    from spantape.attest import attest, attestation_path, write_attestation
+    from spantape.attest import attest, attestation_path, countersign, load_envelope, write_attestation
     from spantape.tape.verify import verify_tape
 
+    if adding and (force or fingerprint):
+        raise click.UsageError("--add signs what is stated already; --force and --fingerprint state it anew")
     keys = [key for key in map(signing_key, sources) if key is not None]
+    path = output or attestation_path(tape)
     with working(f"attesting {tape}"):
         receipt = verify_tape(tape)
-        envelope = attest(tape, *keys, fingerprint=fingerprint)
-    path = output or attestation_path(tape)
-    write_attestation(envelope, path, overwrite=force)
+        if adding:
+            envelope = countersign(tape, load_envelope(path), *keys)
+        else:
+            envelope = attest(tape, *keys, fingerprint=fingerprint)
+    write_attestation(envelope, path, overwrite=force or adding)
     say(f"{path}: {counted(receipt.steps, 'step')} attested by {', '.join(key.id for key in keys)}")
     return 0
 
