@@ -210,8 +210,8 @@ def nested(depth, inside=None):
 
 
 def test_depth_is_written_or_refused_never_a_crash():
-    assert canonicalize(nested(500)) == b"[" * 501 + b"]" * 501
-    assert canonicalize(nested(500, 0.5)) == b"[" * 500 + b"0.5" + b"]" * 500
+    assert canonicalize(nested(200)) == b"[" * 201 + b"]" * 201
+    assert canonicalize(nested(200, 0.5)) == b"[" * 200 + b"0.5" + b"]" * 200
     for depth in (5_000, 200_000):
         with pytest.raises(NotCanonical, match="nested too deeply"):
             canonicalize(nested(depth))

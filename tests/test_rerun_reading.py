@@ -58,8 +58,8 @@ def test_hostile_text_is_refused_in_words(data, says):
     assert len(str(raised.value)) < 500
 
 
-def test_500_levels_are_read():
-    text = b"[" * 500 + b"]" * 500
+def test_200_levels_are_read():
+    text = b"[" * 200 + b"]" * 200
     assert canonicalize(read_json(text)) == text
     assert canonicalize(read_json(b" " + text)) == text
 

@@ -22,7 +22,6 @@ from spantape.rerun.canonical import DEEP, LARGEST_INTEGER, canonicalize, number
 __all__ = ["read_file", "read_json"]
 
 _DECODE: Final = msgspec.json.Decoder().decode
-_SURROGATE_ESCAPES: Final = ("\\ud", "\\uD")
 _MARK: Final = "\ufeff"
 
 
@@ -94,14 +93,6 @@ def _decoded(data: bytes) -> str:
         raise NotCanonical(f"not UTF-8: {error.reason} at byte {error.start}") from error
 
 
-def _encodes(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def _parsed(text: str) -> Any:
     try:
         value = json.loads(
@@ -113,8 +104,7 @@ def _parsed(text: str) -> Any:
         )
     except _Refused as error:
         raise _located(text) from error
-    if any(escape in text for escape in _SURROGATE_ESCAPES) or not _encodes(text):
-        canonicalize(value)
+    canonicalize(value)  # refuses what is left: half surrogate pairs, and depth
     return value
 
 

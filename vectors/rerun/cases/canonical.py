@@ -81,7 +81,7 @@ REFUSED = {
     '{"\\udfff":1}': "\\udfff",
     "": "line 1 column 1",
     "nul": "line 1 column 1",
-    "[1,]": "line 1 column 4",
+    "[1 2]": "line 1 column 4",
     "01": "line 1 column 2",
     "+1": "line 1 column 1",
     ".5": "line 1 column 1",
