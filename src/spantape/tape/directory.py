@@ -8,21 +8,17 @@ that comes later reopens its run, and is merged into its tape.
 from __future__ import annotations
 
 import contextlib
-import os
-import re
 import secrets
-import sys
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from spantape._spans import names
 from spantape.errors import TapeError
-from spantape.tape.read import load
+from spantape.tape import naming
 from spantape.tape.write import TapeWriter
 
 if TYPE_CHECKING:
@@ -33,8 +29,6 @@ _V = TypeVar("_V")
 
 _KNOWN: Final = 8192  # traces and sealed runs that are remembered
 _WAITING: Final = 2048  # spans held until their trace turns out to be a run's, or not
-_SLUG: Final = re.compile(r"[^a-z0-9]+")
-_SLUG_CHARACTERS: Final = 40
 
 
 @dataclass(slots=True)
@@ -168,9 +162,7 @@ class TapeDirectory:
         while len(self._open) >= self._max_open_runs:
             self._failed += self._seal_each([next(iter(self._open))])
         started = span.start_time or time.time_ns()
-        path = (
-            self.path / f"{_stamp(started)}-{_SLUG.sub('-', run_id.lower())[:12]}-{secrets.token_hex(4)}.tape"
-        )
+        path = self.path / f"{naming.stamp(started)}-{naming.short_id(run_id)}-{secrets.token_hex(4)}.tape"
         resource = dict(span.resource.attributes) if span.resource else {}
         writer = TapeWriter(path, run_id=run_id, resource=resource)
         run = self._open[run_id] = _Open(writer, run_id, self._clock(), started)
@@ -180,22 +172,15 @@ class TapeDirectory:
 
     def _seal(self, run_id: str) -> None:
         run = self._open.pop(run_id)
-        with _held(self.path):
-            path = self._sealed.get(run_id) or self._free_path(run)
+        with naming.held(self.path):
+            stem = naming.stem(run.started_ns, run.name, run_id)
+            path = self._sealed.get(run_id) or naming.free_path(self.path, stem, run_id)
             try:
                 run.writer.close(to=path, merge=True)
             except TapeError:
                 run.writer.release()
                 raise
         _remember(self._sealed, run_id, path)
-
-    def _free_path(self, run: _Open) -> Path:
-        slug = _SLUG.sub("-", run.name.lower()).strip("-")[:_SLUG_CHARACTERS] or "run"
-        stem = f"{_stamp(run.started_ns)}-{slug}-{_SLUG.sub('-', run.run_id.lower())[:12]}"
-        path, number = self.path / f"{stem}.tape", 2
-        while path.exists() and not _is_of(path, run.run_id):
-            path, number = self.path / f"{stem}-{number}.tape", number + 1
-        return path
 
 
 def _remember(known: OrderedDict[_K, _V], key: _K, value: _V) -> None:
@@ -224,41 +209,9 @@ def _name(run: _Open, span: ReadableSpan) -> None:
         run.name, run.name_rank = str(named or span.name), rank
 
 
-def _stamp(time_ns: int) -> str:
-    return datetime.fromtimestamp(time_ns // 1_000_000_000, UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _is_of(path: Path, run_id: str) -> bool:
-    try:
-        headers = load(path).recording.headers
-    except TapeError:
-        return False
-    return any(header.get(names.RUN_ID) == run_id for header in headers)
-
-
 @contextlib.contextmanager
 def _noted(failed: list[Exception]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - the exporter's edge: one span's failure must not cost another its tape
         failed.append(error)
-
-
-if sys.platform == "win32":
-
-    @contextlib.contextmanager
-    def _held(_directory: Path) -> Iterator[None]:
-        yield  # names hold the run's id, and Windows cannot lock a directory
-
-else:
-    import fcntl
-
-    @contextlib.contextmanager
-    def _held(directory: Path) -> Iterator[None]:
-        """Inside, no other process chooses a name in the directory."""
-        fd = os.open(directory, os.O_RDONLY)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(fd)

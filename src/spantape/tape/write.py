@@ -153,8 +153,12 @@ def _identity(name: str, run_id: str) -> dict[str, Value]:
     return {key: value for key, value in known.items() if value}
 
 
-def seal_recording(path: Path, recording: Recording, *, header: Mapping[str, Any]) -> Tape:
+def seal_recording(
+    path: Path, recording: Recording, *, header: Mapping[str, Any], level: int | None = None
+) -> Tape:
     """The sealed tape of `recording`, in the place of whatever was at `path`.
+
+    `level` is zstd's; without it, the best that takes about a second at most.
 
     Raises:
         TapeError: it cannot be written, or a span on it is not what a span of ours must be.
@@ -168,17 +172,17 @@ def seal_recording(path: Path, recording: Recording, *, header: Mapping[str, Any
         content.update(line)
     seal = Seal(len(tape.steps), len(tape.spans), tape.fingerprint, content.hexdigest(), tape.run_id)
     try:
-        _replace(path, [*lines, seal.line()])
+        _replace(path, [*lines, seal.line()], level)
     except OSError as error:
         raise TapeError(f"cannot be written ({error})", path=path) from error
     return tape
 
 
-def _replace(path: Path, lines: Sequence[bytes]) -> None:
+def _replace(path: Path, lines: Sequence[bytes], level: int | None) -> None:
     passing = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with passing.open("xb") as file:
-            _pack(file, lines)
+            _pack(file, lines, level)
             file.flush()
             os.fsync(file.fileno())
         passing.replace(path)
@@ -199,9 +203,10 @@ def _sync_directory(path: Path) -> None:
         os.close(fd)
 
 
-def _pack(file: BinaryIO, lines: Sequence[bytes]) -> None:
+def _pack(file: BinaryIO, lines: Sequence[bytes], level: int | None) -> None:
     size = sum(map(len, lines))
-    compressor = zstandard.ZstdCompressor(compression_params=_parameters(size)).compressobj(size=size)
+    parameters = _parameters(size, level)
+    compressor = zstandard.ZstdCompressor(compression_params=parameters).compressobj(size=size)
     total = hashlib.sha256()
 
     def put(data: bytes) -> None:
@@ -226,8 +231,9 @@ def _joined(lines: Sequence[bytes]) -> Iterable[bytes]:
     yield b"".join(held)
 
 
-def _parameters(size: int) -> zstandard.ZstdCompressionParameters:
-    level = next((level for limit, level in _LEVELS if size <= limit * _MIB), _FAST_LEVEL)
+def _parameters(size: int, level: int | None) -> zstandard.ZstdCompressionParameters:
+    if level is None:
+        level = next((level for limit, level in _LEVELS if size <= limit * _MIB), _FAST_LEVEL)
     window_log = min(max(size.bit_length(), 10), WINDOW_LOG)
     return zstandard.ZstdCompressionParameters.from_level(
         level,
