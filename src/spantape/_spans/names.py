@@ -37,7 +37,7 @@ ERROR_TYPE: Final = "error.type"
 # --- ours --------------------------------------------------------------------------------------------------------
 FORMAT: Final = "spantape.format"  # int: version of this vocabulary
 FORMAT_VERSION: Final = 1
-KIND: Final = "spantape.kind"  # "exchange" | "tool" | "agent" | "run"
+KIND: Final = "spantape.kind"  # "exchange" | "tool" | "agent" | "draw" | "run"
 RUN_ID: Final = "spantape.run.id"  # str: spans with the same id are one run, so one tape
 RUN_NAME: Final = "spantape.run.name"  # str, on kind "run"
 STEP: Final = "spantape.step"  # int: the step's place in its run, in order of start, from 0
@@ -49,6 +49,11 @@ MESSAGES_BEFORE: Final = "spantape.messages.before"  # int: input messages that 
 REDACTED: Final = "spantape.redacted"  # string[]: "<kind>:<count>" of what was replaced
 CUT: Final = "spantape.cut"  # string[]: attributes that a limit of the SDK cut or dropped
 CONTENT: Final = "spantape.content"  # "none": recorded without messages and payload, so not replayable
+GRADE: Final = "spantape.grade"  # "reconstructed" | "skeleton"; absent: exact, the bytes are the recorded ones
+GRADE_REASON: Final = "spantape.grade.reason"  # str: why it is not exact
+REQUEST_KNOWN: Final = (
+    "spantape.request.known"  # string[]: "url", "body", "body.<member>" where a recording holds no more of a request
+)
 
 REQUEST_HEADERS: Final = (
     "spantape.request.headers"  # lines "name: value", those that are kept; str or string[]
@@ -73,6 +78,8 @@ RESULT: Final = "spantape.result"  # JSON text: what it gave back
 RESULT_TYPE: Final = "spantape.result.type"  # str: "value" | "generator" | "async_generator"
 RESULT_LOSSY: Final = "spantape.result.lossy"  # str: why the result does not round-trip; absent where it does
 CALLABLE: Final = "spantape.callable"  # str: "module:qualified.name" of the decorated function
+DRAW_SOURCE: Final = "spantape.draw.source"  # str, on kind "draw": what was read ("clock", "uuid", "random")
+DRAW_VALUE: Final = "spantape.draw.value"  # JSON text: the value that was read
 
 TEXTS: Final = frozenset(
     {
