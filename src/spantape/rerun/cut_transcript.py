@@ -83,6 +83,8 @@ def _coded(embedding: str | list[float], floats: bool) -> str:
 
 
 def _floats(numbers: list[float]) -> bytes:
+    if not numbers:
+        raise ValueError("a vector is empty")
     try:
         return struct.pack(f"<{len(numbers)}f", *numbers)
     except OverflowError as error:
