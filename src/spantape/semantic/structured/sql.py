@@ -29,18 +29,23 @@ _STARTS: Final = {
     "with": r"\bas\s*\(",
 }
 _SIGNS: Final = re.compile(r"[=*<>();']")
+_CERTAIN: Final = re.compile(r"\s*(?:[A-Z]{4,}\b|[^=*<>]{0,2000}[=*<>])")
 _LIMIT: Final = 500_000  # characters that are read
 
 
 def read_sql(text: str, *, fenced: bool = False) -> Reading | None:
-    """The normalised tokens of each statement; unfenced it must start as SQL does, and holds a sign that prose lacks."""
+    """The normalised tokens of each statement; unfenced it must start as SQL does and hold a sign.
+
+    Certain where a fence says so, it shouts its first keyword, or it compares something.
+    """
     if len(text) > _LIMIT or not (fenced or _looks_like_sql(text)):
         return None
     found = _tokens(text)
     statements = [] if found is None else [s for s in _split(found) if s]
     if not statements:
         return None
-    return Reading("sql", "SQL", {f"statement_{n + 1}": " ".join(s) for n, s in enumerate(statements)})
+    value = {f"statement_{n + 1}": " ".join(words) for n, words in enumerate(statements)}
+    return Reading("sql", "SQL", value, certain=fenced or _CERTAIN.match(text) is not None)
 
 
 def _looks_like_sql(text: str) -> bool:

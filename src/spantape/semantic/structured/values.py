@@ -101,12 +101,20 @@ def same_leaf(one: Any, other: Any) -> bool:
 
 def _plain_equals(plain: Plain, other: Any) -> bool:
     text = composed(plain).strip()
+    if isinstance(other, Plain):
+        return text == composed(other).strip() or _reading(text) == _reading(other) is not None
     if isinstance(other, str):
-        same = text == composed(other).strip()
-        return same or (isinstance(other, Plain) and number_key(text) == number_key(other) is not None)
+        return text == composed(other).strip()
     if other is None or isinstance(other, bool):
         return text.lower() in _WORDS[other]
     return isinstance(other, _NUMBERS) and as_number(text) == other
+
+
+def _reading(text: str) -> Any:
+    """What an untyped text may be read as, the same for equal numbers and equal truths; None for any other."""
+    word = text.strip().lower()
+    truth = next((value for value in (True, False) if word in _WORDS[value]), None)
+    return number_key(text) if truth is None else ("truth", truth)
 
 
 def _same_text(path: str, one: Any, other: Any, texts: TextRule | None) -> bool:
