@@ -11,7 +11,7 @@ import click
 from spantape.cli._say import counted, plain, put, put_json, working
 
 if TYPE_CHECKING:
-    from spantape.tape.model import Step, Tape
+    from spantape.tape.model import Draw, Step, Tape
 
 _WIDE = 200  # columns where the output is no terminal, so that nothing is cut
 
@@ -51,8 +51,20 @@ def _put_tape(tape: Tape, as_json: bool) -> None:
     put(f"fingerprint {tape.fingerprint}")
     if tape.steps:
         _put_table(tape)
+    for draw in tape.draws:
+        put(f"draw {draw.index}, before step {draw.before}: {draw.source} {_told_draw(draw)}")
     for note in tape.notes:
         put(f"note: {note}")
+
+
+def _told_draw(draw: Draw) -> str:
+    from spantape.cli._steps import told
+
+    return _short(json.dumps(told(lambda: draw.value), ensure_ascii=False))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDE // 2 else text[: _WIDE // 2] + "…"
 
 
 def _state(tape: Tape) -> str:
@@ -60,7 +72,7 @@ def _state(tape: Tape) -> str:
 
 
 def _tape_object(tape: Tape) -> dict[str, Any]:
-    from spantape.cli._steps import summary
+    from spantape.cli._steps import draw_object, summary
 
     return {
         "path": tape.path,
@@ -71,6 +83,7 @@ def _tape_object(tape: Tape) -> dict[str, Any]:
         "notes": list(tape.notes),
         "resource": {key: value for key, value in tape.resource.items() if not isinstance(value, bytes)},
         "steps": [summary(tape, step) for step in tape.steps],
+        "draws": [draw_object(draw) for draw in tape.draws],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from spantape._spans import names
 from spantape.errors import TapeError
 from spantape.tape.diff import step_name
-from spantape.tape.model import ExchangeStep, Step, Tape
+from spantape.tape.model import Draw, ExchangeStep, Step, Tape
 
 _INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
 _OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
@@ -125,7 +125,7 @@ def full(tape: Tape, step: Step) -> dict[str, Any]:
     error = None if step.error is None else {"type": step.error.type, "message": step.error.message}
     said: dict[str, Any] = {**summary(tape, step), "error": error}
     if not isinstance(step, ExchangeStep):
-        return {**said, "arguments": _told(lambda: step.arguments), "result": _told(lambda: step.result)}
+        return {**said, "arguments": told(lambda: step.arguments), "result": told(lambda: step.result)}
     return {
         **said,
         "method": step.method,
@@ -134,9 +134,19 @@ def full(tape: Tape, step: Step) -> dict[str, Any]:
         "request": {
             "headers": [list(pair) for pair in step.request_headers],
             "sha256": step.request_digest,
-            "body": _told(lambda: body_value(step.request_body())),
+            "body": told(lambda: body_value(step.request_body())),
         },
-        "response": _told(lambda: _response(step)),
+        "response": told(lambda: _response(step)),
+    }
+
+
+def draw_object(draw: Draw) -> dict[str, Any]:
+    """A draw as a JSON object; `before` is the index of the step that began next."""
+    return {
+        "index": draw.index,
+        "before": draw.before,
+        "source": draw.source,
+        "value": told(lambda: draw.value),
     }
 
 
@@ -153,7 +163,8 @@ def _response(step: ExchangeStep) -> dict[str, Any] | None:
     }
 
 
-def _told(load: Any) -> Any:
+def told(load: Any) -> Any:
+    """What `load` gives, or `{"error": …}` where the tape cannot give it."""
     try:
         return load()
     except TapeError as error:

@@ -14,7 +14,7 @@ from spantape.tape.limits import DEFAULT, Limits
 from spantape.tape.model import Span, Tape, Value
 from spantape.tape.otlp import LineWriter
 from spantape.tape.otlp_read import read_document
-from spantape.tape.steps import in_order, steps_of
+from spantape.tape.steps import draws_of, in_order, steps_of
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
@@ -98,18 +98,19 @@ def build_tape(
     header = recording.headers[0] if recording.headers else {}
     stated = header.get(names.RUN_ID)
     run_id, spans = (stated, held) if isinstance(stated, str) and run is None else _one_run(held, run, path)
-    steps = steps_of(spans, path=path, limits=limits)
+    steps, draws = steps_of(spans, path=path, limits=limits), draws_of(spans, path=path)
     resource: Mapping[str, Value] = header or (spans[0].resource if spans else {})
     return Tape(
         path=path,
         run_id=run_id,
         name=_name(header, spans),
         steps=steps,
-        fingerprint=fingerprint(steps),
+        fingerprint=fingerprint(steps, draws),
         sealed=sealed,
         notes=tuple(recording.notes),
         resource={key: value for key, value in resource.items() if key not in _OWN_KEYS},
         spans=tuple(in_order(spans)),
+        draws=draws,
     )
 
 

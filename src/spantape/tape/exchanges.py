@@ -68,7 +68,7 @@ def import_exchanges(
     Raises:
         TapeError: a line is not an exchange; names the line.
     """
-    bases = _Bases()
+    bases = Bases()
     attributes = [
         _attributes(_object(line, number, path), number, path, bases)
         for number, line in enumerate(lines, 1)
@@ -106,7 +106,7 @@ def _bad(number: int, reason: str, path: str | None, field: str | None = None) -
     return TapeError(f"{place}: {reason}", path=path)
 
 
-def _attributes(line: Mapping[str, Any], number: int, path: str | None, bases: _Bases) -> dict[str, Any]:
+def _attributes(line: Mapping[str, Any], number: int, path: str | None, bases: Bases) -> dict[str, Any]:
     try:
         exchange = _exchange(line)
     except (TapeDamaged, KeyError, TypeError, ValueError) as error:
@@ -184,7 +184,7 @@ def _extra(line: Mapping[str, Any]) -> dict[str, Any]:
     return extra
 
 
-class _Bases:
+class Bases:
     """Recent request bodies that a later one may have grown from: bounded in number and bytes."""
 
     def __init__(self) -> None:

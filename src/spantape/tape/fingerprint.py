@@ -1,4 +1,4 @@
-"""The fingerprint of a run: a sha256 chain over what its steps did, without times and ids.
+"""The fingerprint of a run: a sha256 chain over what its steps did and its draws gave, without times and ids.
 
 The same behaviour has the same fingerprint on any machine. `vectors/tape/README.md` specifies it.
 """
@@ -8,14 +8,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import jcs  # type: ignore[import-untyped]  # it ships no types
 import msgspec
 
 from spantape._spans import names
-from spantape.tape.model import ExchangeStep, Step
+from spantape.tape.model import Draw, ExchangeStep, Step
 
 START: Final = hashlib.sha256(b"spantape.fingerprint.v1").digest()
 
@@ -23,16 +24,29 @@ _MAX_SAFE: Final = (1 << 53) - 1
 _MAX_DEPTH: Final = 100
 
 
-def fingerprint(steps: Iterable[Step]) -> str:
-    """The fingerprint of `steps`, in their order, as 64 lowercase hex digits."""
+def fingerprint(steps: Iterable[Step], draws: Iterable[Draw] = ()) -> str:
+    """The fingerprint of `steps` and `draws`, each in their order, as 64 lowercase hex digits."""
     chain = START
-    for step in steps:
-        chain = hashlib.sha256(chain + canonical(descriptor(step))).digest()
+    for recorded in _merged(steps, draws):
+        chain = hashlib.sha256(chain + canonical(descriptor(recorded))).digest()
     return chain.hex()
 
 
-def descriptor(step: Step) -> dict[str, Any]:
-    """What of `step` the fingerprint covers, as a JSON object."""
+def _merged(steps: Iterable[Step], draws: Iterable[Draw]) -> Iterator[Step | Draw]:
+    """Steps and draws in the one order in which they began."""
+    waiting = deque(draws)
+    for index, step in enumerate(steps):
+        while waiting and waiting[0].before <= index:
+            yield waiting.popleft()
+        yield step
+    yield from waiting
+
+
+def descriptor(step: Step | Draw) -> dict[str, Any]:
+    """What of a step or a draw the fingerprint covers, as a JSON object."""
+    if isinstance(step, Draw):
+        value = json_digest(step.span.attributes.get(names.DRAW_VALUE))
+        return {"kind": "draw", "source": step.source, "value": value}
     error = step.error.type if step.error else None
     if isinstance(step, ExchangeStep):
         return {

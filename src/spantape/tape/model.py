@@ -153,11 +153,36 @@ Step = ExchangeStep | ToolStep | AgentStep
 
 
 @dataclass(frozen=True, slots=True)
+class Draw:
+    """One nondeterministic value that the program read: no step, but part of what the run did.
+
+    `source` says where from (`clock`, `uuid`, `random`); `before` is the number of steps that had begun when it was
+    read, so draws and steps have one order. Draws of one source are read in the order in which they stand.
+    """
+
+    index: int
+    span: Span = field(repr=False)
+    before: int
+    source: str
+    load_value: Callable[[], Json] = field(repr=False, compare=False)
+
+    @property
+    def value(self) -> Json:
+        """The value that was read.
+
+        Raises:
+            NotReplayable: it was never recorded, or lost on its way.
+            TapeDamaged: it is not JSON.
+        """
+        return self.load_value()
+
+
+@dataclass(frozen=True, slots=True)
 class Tape:
     """One run, read from a file or from spans.
 
     `path` is None for a tape that is in no file. `sealed` is False for a recording that was cut short; `notes` then say what was dropped. `fingerprint` is the
-    sha256 chain over the steps (`spantape.tape.fingerprint`), the same on any machine for the same behaviour.
+    sha256 chain over the steps and draws (`spantape.tape.fingerprint`), the same on any machine for the same behaviour.
     `spans` are all that the tape holds, also those that are no step, in order of start.
     """
 
@@ -170,3 +195,4 @@ class Tape:
     notes: tuple[str, ...] = ()
     resource: Mapping[str, Value] = field(default_factory=dict)
     spans: tuple[Span, ...] = field(default=(), repr=False)
+    draws: tuple[Draw, ...] = field(default=(), repr=False)

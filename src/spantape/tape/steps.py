@@ -21,11 +21,12 @@ from spantape.errors import NotReplayable, TapeDamaged, TapeError
 from spantape.tape.bodies import BASE_SPAN, Bodies
 from spantape.tape.fingerprint import parse_json
 from spantape.tape.limits import DEFAULT, Limits
-from spantape.tape.model import AgentStep, ExchangeStep, Span, Step, ToolStep
+from spantape.tape.model import AgentStep, Draw, ExchangeStep, Span, Step, ToolStep
 
 T = TypeVar("T")
 
 _KINDS: Final = ("exchange", "tool", "agent")
+_DRAW: Final = "draw"
 _ENDS: Final = ("complete", "closed", "error", "abandoned")
 
 _STRINGS: Final = "strings"
@@ -64,6 +65,11 @@ _TYPES: Final[Mapping[str, str | type]] = {
     names.CALLABLE: str,
     names.AGENT_NAME: str,
     names.TOOL_NAME: str,
+    names.GRADE: str,
+    names.GRADE_REASON: str,
+    names.REQUEST_KNOWN: _STRINGS,
+    names.DRAW_SOURCE: str,
+    names.DRAW_VALUE: str,
 }
 
 
@@ -95,7 +101,37 @@ def steps_of(spans: Iterable[Span], *, path: str | None = None, limits: Limits =
     return tuple(reader.step(index, span, parents[index]) for index, span in enumerate(ours))
 
 
-def _check_types(span: Span, path: str | None, step: int) -> None:
+def draws_of(spans: Iterable[Span], *, path: str | None = None) -> tuple[Draw, ...]:
+    """The draws that `spans` hold, in order; `path` is the file that errors name.
+
+    Raises:
+        TapeDamaged: a draw holds a value of a wrong type.
+    """
+    found: list[Draw] = []
+    begun = 0
+    for span in in_order(spans):
+        kind = span.attributes.get(names.KIND)
+        begun += kind in _KINDS
+        if kind == _DRAW:
+            _check_types(span, path, None)
+            found.append(_draw(len(found), begun, span, path))
+    return tuple(found)
+
+
+def _draw(index: int, before: int, span: Span, path: str | None) -> Draw:
+    def load() -> Json:
+        text = span.attributes.get(names.DRAW_VALUE)
+        try:
+            if text is None:
+                raise NotReplayable(f"the span has no {names.DRAW_VALUE}: {why_missing(span.attributes)}")
+            return _parsed(cast("str", text))
+        except TapeError as error:
+            raise type(error)(error.reason, path=path, field=f"draw {index}") from error
+
+    return Draw(index, span, before, _text(span, names.DRAW_SOURCE, span.name), once(load))
+
+
+def _check_types(span: Span, path: str | None, step: int | None) -> None:
     for key, value in span.attributes.items():
         expected = _TYPES.get(key)
         if expected is not None and not _fits(value, expected):
