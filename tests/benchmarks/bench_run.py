@@ -1,6 +1,6 @@
 """A 200-turn agent that resends its history: `python tests/benchmarks/bench_run.py`.
 
-Measured are the OTLP that its spans make (protobuf, whole and gzipped, the largest span), the memory that recording
+Measured are the OTLP that its spans make (protobuf, whole and gzipped, how much of it are messages for viewers beside the payload, the largest span), the memory that recording
 takes beyond the program's own, the tape against `zstd -19 --long=27` of the raw exchanges, and a replay (loading and
 calls) against the same SDK on an in-memory transport and against vcrpy, side by side in one process.
 """
@@ -211,8 +211,15 @@ def spans_of(answers: list[tuple[bytes, str]]) -> dict[str, float]:
         encode_spans(batches.spans[at : at + 512]).SerializeToString()
         for at in range(0, len(batches.spans), 512)
     )
+    messages = sum(
+        len(value)
+        for span in batches.spans
+        for name, value in span.attributes.items()
+        if name in ("gen_ai.input.messages", "gen_ai.output.messages")
+    )
     return {
         "otlp_kb": len(whole) / 1e3,
+        "of_it_messages_kb": messages / 1e3,
         "otlp_gzip_kb": len(gzip.compress(whole)) / 1e3,
         "largest_span_kb": max(map(len, sizes.messages)) / 1e3,
     }
