@@ -10,6 +10,7 @@ import pytest
 from rerun_documents import KEY, OTHER, SEMANTIC, STEP, STEPS, edited, without
 from spantape.errors import EvidenceError, NotCanonical, SchemaViolation
 from spantape.rerun import EXTENDED, capture, read_bundle, sign, to_bytes, write_bundle
+from spantape.rerun.schema import check_bundle
 
 
 def hash_of(value):
@@ -41,6 +42,12 @@ def test_a_signature_covers_the_canonical_bytes_without_itself():
     assert bundle["signature"]["alg"] == "ed25519"
     assert bundle["signature"]["pubkey"] == KEY.public.to_base64()
     assert sign(capture(STEP), KEY) == bundle
+
+
+@pytest.mark.parametrize("record", [STEP, SEMANTIC, STEPS])
+def test_what_is_captured_is_a_bundle(record):
+    check_bundle(capture(record))
+    check_bundle(capture(record, KEY))
 
 
 def test_signing_again_replaces_the_signature():

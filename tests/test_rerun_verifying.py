@@ -40,6 +40,7 @@ from spantape.rerun import (
     sign,
     to_bytes,
     verify,
+    verifying,
 )
 
 BUNDLE = capture(STEP, KEY)
@@ -226,6 +227,29 @@ def test_any_document_is_a_result(document):
     for bundle, actual in ((document, ACTUAL), (BUNDLE, document), (EXTENDED, document)):
         (error,) = check(bundle, actual).errors
         assert error.startswith("SchemaViolation:")
+
+
+def test_a_signature_that_held_is_not_taken_for_one_over_other_bytes_or_by_another_key():
+    verifying._prove_once.cache_clear()
+    for _ in range(2):
+        assert verify(BUNDLE, ACTUAL, TRUSTED).signer == KEY.public
+    assert verifying._prove_once.cache_info().hits == 1
+    for bundle in (EDITED, edited(BUNDLE, ("signature", "pubkey"), OTHER.public.to_base64())):
+        for _ in range(2):
+            with pytest.raises(BadSignature):
+                verify(bundle, ACTUAL)
+    assert verifying._prove_once.cache_info().currsize == 1
+
+
+def test_the_proof_of_a_large_bundle_is_not_kept():
+    verifying._prove_once.cache_clear()
+    large = capture(
+        edited(SEMANTIC, ("expected", "semantic_embedding"), encode_embedding([1.0] * 20_000)), KEY
+    )
+    assert check(large, {**ACTUAL, "output": {"embedding": UP}}).errors == (
+        "EmbeddingDimensionMismatch:expected 20000, got 2",
+    )
+    assert verifying._prove_once.cache_info().currsize == 0
 
 
 # --- meaning -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any, Final
 from spantape._fields import join
 from spantape.errors import NotCanonical
 from spantape.rerun._base64 import from_base64
-from spantape.rerun.canonical import number_text, shortened
+from spantape.rerun.canonical import LARGEST_INTEGER, number_text, shortened
 from spantape.rerun.embedding import embedding_refusal
 
 Check = Callable[[Any], None]
@@ -50,7 +50,7 @@ class Wrong(Exception):
 class Object:
     """An object with the `required` members, perhaps the `optional` ones, and no other."""
 
-    __slots__ = ("_members", "_required", "_rule")
+    __slots__ = ("_check_of", "_required", "_rule")
 
     def __init__(
         self,
@@ -58,15 +58,15 @@ class Object:
         optional: Mapping[str, Check] | None = None,
         rule: Check | None = None,
     ) -> None:
-        self._members = {**required, **(optional or {})}
-        self._required = frozenset(required)
+        self._check_of = {**required, **(optional or {})}.get
+        self._required = tuple(required)
         self._rule = rule
 
     def __call__(self, value: Any) -> None:
         """Check an object and all that is in it, then the `rule` that its members follow together."""
         if not isinstance(value, dict):
             raise expected("an object", value)
-        check_of = self._members.get
+        check_of = self._check_of
         name: Any = None
         try:
             for name, item in value.items():
@@ -74,8 +74,9 @@ class Object:
         except Wrong as wrong:
             wrong.path.append(str(name))
             raise
-        if not value.keys() >= self._required:
-            raise Wrong("missing", min(self._required - value.keys()))
+        for name in self._required:
+            if name not in value:
+                raise Wrong("missing", name)
         if self._rule is not None:
             self._rule(value)
 
@@ -131,6 +132,8 @@ def string(value: Any) -> None:
 
 def number(value: Any) -> None:
     """A number that canonical JSON can write."""
+    if type(value) is float and -1 < value < LARGEST_INTEGER:  # most are, and NaN is not
+        return
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         raise expected("a number", value)
     try:
@@ -141,6 +144,8 @@ def number(value: Any) -> None:
 
 def integer(value: Any) -> None:
     """A number without a fraction; `1.0` is one, since JSON has but one kind of number."""
+    if type(value) is int and -LARGEST_INTEGER <= value <= LARGEST_INTEGER:
+        return
     number(value)
     if isinstance(value, float) and not value.is_integer():
         raise expected("an integer", value)

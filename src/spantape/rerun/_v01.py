@@ -35,7 +35,8 @@ _RUNTIME: Final = Object(
 _TOLERANCE: Final = Object({"level": one_of("byte", "semantic", "structural")}, {"threshold": number})
 
 
-def _tolerance_has_its_data(bundle: dict[str, Any]) -> None:
+def tolerance_has_its_data(bundle: dict[str, Any]) -> None:
+    """Check that what the tolerance level of a bundle compares is there; all else may be right without it."""
     needs_of(bundle, {"byte": ("expected.transcript_sha256",), "semantic": SEMANTIC_NEEDS})
 
 
@@ -62,7 +63,7 @@ BUNDLE: Final = Object(
         "tolerance": _TOLERANCE,
     },
     {"signature": SIGNATURE},
-    rule=_tolerance_has_its_data,
+    rule=tolerance_has_its_data,
 )
 
 STEP: Final = Object(

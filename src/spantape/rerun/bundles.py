@@ -16,6 +16,7 @@ from spantape.rerun.schema import (
     EXTENDED,
     VERSION,
     check_bundle,
+    check_captured,
     check_record,
     hash_of,
     is_extended,
@@ -40,8 +41,8 @@ def capture(record: dict[str, Any], key: PrivateKey | None = None) -> Bundle:
     """
     check_record(record)
     bundle = _of_steps(record) if is_extended(record) else {"rerun_version": VERSION, **_of_step(record, "")}
-    check_bundle(bundle)
-    return bundle if key is None else sign(bundle, key)
+    check_captured(bundle)
+    return bundle if key is None else _signed(bundle, key)
 
 
 def sign(bundle: Bundle, key: PrivateKey) -> Bundle:
@@ -53,6 +54,10 @@ def sign(bundle: Bundle, key: PrivateKey) -> Bundle:
         SchemaViolation: it is no bundle, or a value in it has no canonical form.
     """
     check_bundle(bundle)
+    return _signed(bundle, key)
+
+
+def _signed(bundle: Bundle, key: PrivateKey) -> Bundle:
     signer = {"alg": "ed25519", "pubkey": key.public.to_base64()}
     signed = {**bundle, "signer": signer} if bundle["rerun_version"] == EXTENDED else dict(bundle)
     signature = to_base64(key.sign(signed_bytes(signed)))

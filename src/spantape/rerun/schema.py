@@ -14,6 +14,7 @@ __all__ = [
     "VERSION",
     "check_actual",
     "check_bundle",
+    "check_captured",
     "check_record",
     "hash_of",
     "is_extended",
@@ -36,6 +37,15 @@ def check_bundle(bundle: Any) -> None:
         SchemaViolation: it is not; the member is named.
     """
     _check("bundle", _bundle, bundle)
+
+
+def check_captured(bundle: Any) -> None:
+    """Return where `bundle`, made of a record that was checked, is a bundle; `Raises` as `check_bundle`.
+
+    What a record and its bundle share needs no second look: only v0.1 lets a record lack what its tolerance needs.
+    """
+    if not is_extended(bundle):
+        _check("bundle", _v01.tolerance_has_its_data, bundle)
 
 
 def check_actual(actual: Any, *, extended: bool = False) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 from spantape.errors import (
@@ -29,6 +30,7 @@ Document = dict[str, Any] | bytes
 """A JSON object, or the text of one as it was read from a file."""
 
 _ANYONE: Final = TrustPolicy()
+_REMEMBERED_BYTES: Final = 1 << 16  # of a payload whose proof is kept
 _KINDS: Final = {"BadSignature": BadSignature, "Unsigned": Unsigned, "UnknownKey": UnknownKey}
 _RANK: Final = ("Unsigned", "BadSignature", "UnknownKey")
 """Which error `verify` raises where several hold: who is asked for comes before what was said."""
@@ -145,11 +147,20 @@ def _signature(bundle: Bundle, policy: TrustPolicy) -> tuple[PublicKey | None, l
 
 
 def _signer(bundle: Bundle, signature: dict[str, Any], declared: dict[str, Any] | None) -> PublicKey:
-    key = _public_key(signature["pubkey"])
-    key.verify(_decoded(signature["sig"], "sig"), signed_bytes(bundle))
+    key, payload = _public_key(signature["pubkey"]), signed_bytes(bundle)
+    prove = _prove_once if len(payload) <= _REMEMBERED_BYTES else _prove
+    prove(key, _decoded(signature["sig"], "sig"), payload)
     if declared is not None and declared["pubkey"] != signature["pubkey"]:
         raise BadSignature("signed by another key than the signer that the bundle names")
     return key
+
+
+def _prove(key: PublicKey, signature: bytes, payload: bytes) -> None:
+    key.verify(signature, payload)
+
+
+_prove_once = lru_cache(maxsize=256)(_prove)
+"""One bundle is held against many records: that its signature holds is found out once. Failures are not kept."""
 
 
 def _unsigned(declared: dict[str, Any] | None, policy: TrustPolicy) -> Iterator[str]:
