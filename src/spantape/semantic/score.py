@@ -19,7 +19,7 @@ from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
 from spantape.semantic.facts.numbers import compare_numbers
 from spantape.semantic.facts.polarity import compare_contradictions, compare_denials, compare_opposites
-from spantape.semantic.facts.roles import compare_bindings, compare_exchanged, compare_roles
+from spantape.semantic.facts.roles import compare_bindings, compare_exchanged, compare_persons, compare_roles
 from spantape.semantic.facts.words import compare_exceptions, compare_hedging, compare_refusal, compare_scope
 from spantape.semantic.weights import WEIGHTS
 
@@ -40,6 +40,7 @@ def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]
         *(compare_contradictions(actual, expected, mirrored(alignment))),
         *compare_roles(expected, actual, alignment),
         *compare_exchanged(alignment),
+        *compare_persons(expected, actual),
         *compare_bindings(expected, actual, alignment),
         *compare_hedging(expected, actual),
         *compare_scope(expected, actual),

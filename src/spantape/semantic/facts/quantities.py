@@ -134,7 +134,8 @@ class _Reader:
             return self.fraction(start, end, value)
         begin, value = self.signed(start, value)
         high, end = self.ranged(value, end)
-        unit, after = self.unit(end)
+        named = end + 1 if value >= 1e6 and self.low(end) in {"d", "de", "of"} else end
+        unit, after = self.unit(named)
         if unit is None and start < at:
             unit = unit_named(self.tokens[start].text)
             after, high = self.thousands_after_money(end, high)
@@ -326,10 +327,15 @@ def _bounded(quantity: Quantity, document: Document) -> None:
             if any(
                 entry in document.words.job(job) and _touches(at, end, quantity) for entry, end in entries
             ):
+                if at >= quantity.end and job != "about" and not entries[0][0].startswith(_TRAILING):
+                    continue
                 if job == "about":
                     quantity.about = True
                 else:
                     quantity.bound = quantity.bound or job
+
+
+_TRAILING = ("or ", "以", "未満", "まで", "之", "max", "min", "at ", "内", "से")  # bounds that follow their number
 
 
 def _touches(start: int, end: int, quantity: Quantity) -> bool:

@@ -20,7 +20,9 @@ _SPLITS = frozenset(
     ["but", "while", "whereas", "because", "so", "when", "if", "although", "though", "which", "who", "that", "since", "unless"]
 )
 _ARGUMENT = frozenset({"to", "on", "for", "by"})  # prepositions that a verb's other party may follow
+_ALIKE = {"into": "to", "onto": "to", "toward": "to", "towards": "to", "till": "until"}
 _PLAYERS = 14  # words of one sentence whose parts are compared
+_PARTIES = frozenset({"agent", "other", "to", "from"})
 _ORDER = {"before": 1, "until": 1, "after": -1, "since": -1}
 
 
@@ -30,6 +32,7 @@ class Part:
 
     role: str
     clause: int
+    head: bool
 
 
 def parts_of(document: Document) -> dict[int, Part]:
@@ -115,7 +118,8 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
     governing = ""
     for at, token in enumerate(clause):
         if token.low in document.words.job("preposition"):
-            governing = token.low
+            out_of = token.low == "of" and clause[at - 1].low == "out"
+            governing = "from" if out_of else _ALIKE.get(token.low, token.low) if governing != "than" else "than"
             continue
         if token.kind in {"mark"} or token.low in {"and", "or"}:
             governing = governing if token.low in {"and", "or", ","} else ""
@@ -126,9 +130,8 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
             _is_verb(token, document) and verb is not None and at == verb
         ):
             continue
-        if token.fact < 0 and not _heads(clause, at, document):
-            continue
-        parts[token.place] = Part(_role(at, verb, governing, passive=passive, turned=pole), number)
+        role = _role(at, verb, governing, passive=passive, turned=pole)
+        parts[token.place] = Part(role, number, token.fact < 0 and _heads(clause, at, document))
 
 
 def _heads(clause: list[Token], at: int, document: Document) -> bool:
@@ -177,8 +180,8 @@ def _converse_pole(clause: list[Token], verb: int | None) -> bool:
     """Whether the verb tells its event from the far end (`reports to` for `manages`)."""
     if verb is None:
         return False
-    following = clause[verb : verb + 4]
-    for at, token in enumerate(following):
+    following = [token for token in clause[verb : verb + 6] if token.low not in _AUXILIARY][:3] or clause[verb : verb + 3]
+    for at, token in enumerate(following[:1]):
         entries = {token.key, *token.forms}
         if at + 1 < len(following):
             entries |= {f"{form} {following[at + 1].low}" for form in token.forms}
@@ -202,18 +205,49 @@ def compare_roles(expected: Known, actual: Known, alignment: Alignment) -> list[
         for place in here
         if place in pairs and pairs[place] in there and _tells(expected.document.tokens[place])
     ]
+    turned = _compared_backwards(expected.document, actual.document)
     findings = []
     by_sentence: dict[int, list[int]] = {}
     for place in players:
         by_sentence.setdefault(expected.document.tokens[place].sentence, []).append(place)
     for places in by_sentence.values():
         for one, two in combinations(places[:_PLAYERS], 2):
-            words = expected.document.tokens[one].fact < 0 and expected.document.tokens[two].fact < 0
-            if pairs[one] != pairs[two] and _swapped(
-                here[one], here[two], there[pairs[one]], there[pairs[two]], words=words
-            ):
+            there_one, there_two = there[pairs[one]], there[pairs[two]]
+            if pairs[one] != pairs[two] and _swapped(here[one], here[two], there_one, there_two, turned=turned):
                 findings.append(_finding(expected.document, one, two))
     return findings[:4]
+
+
+def compare_persons(expected: Known, actual: Known) -> list[Finding]:
+    """Return a finding where `you` and `we` changed places around one verb: `you owe us`, `we owe you`."""
+    here, there = _persons(expected.document), _persons(actual.document)
+    for verb, order in here.items():
+        if there.get(verb, order) != order:
+            message = f"roles: 'you' and 'we' changed places around '{verb}'"
+            return [Finding("roles", " … ".join(order), " … ".join(there[verb]), 1.0, message)]
+    return []
+
+
+def _persons(document: Document) -> dict[str, tuple[str, ...]]:
+    """Who stands before and after each verb, where it is `you` and `we`."""
+    found: dict[str, tuple[str, ...]] = {}
+    tokens = document.tokens
+    if document.language != "en":
+        return found
+    for token in tokens:
+        if token.weight and _is_verb(token, document):
+            before = [_person(near) for near in tokens[max(0, token.place - 3) : token.place] if near.clause == token.clause]
+            after = [_person(near) for near in tokens[token.place + 1 : token.place + 3] if near.clause == token.clause]
+            sides = (next(filter(None, reversed(before)), ""), next(filter(None, after), ""))
+            if set(sides) == {"we", "you"}:
+                found.setdefault(token.key, sides)
+    return found
+
+
+def _person(token: Token) -> str:
+    if token.low in {"i", "we", "us", "me"}:
+        return "we"
+    return "you" if token.low == "you" else ""
 
 
 def compare_exchanged(alignment: Alignment) -> list[Finding]:
@@ -221,10 +255,10 @@ def compare_exchanged(alignment: Alignment) -> list[Finding]:
 
     Two items of one list that change places are no difference.
     """
-    expected, actual, table = alignment.expected.tokens, alignment.actual.tokens, alignment.to_actual
+    expected, table = alignment.expected.tokens, alignment.to_actual
     moved = []
     for token in expected:
-        if token.weight >= 1 and token.place in alignment.exact and 0 < token.place < len(expected) - 1:
+        if token.weight >= 1 and token.place in alignment.exact:
             image = table[token.place]
             left, right = table.get(token.place - 1, -9), table.get(token.place + 1, -9)
             if left + 1 != image and right - 1 != image:
@@ -262,8 +296,7 @@ def _listed(document: Document, one: int, two: int) -> bool:
     joined = any(
         token.low in {",", "and", "or", ";", "und", "et", "y", "o", "ou", "oder"} for token in between
     )
-    prepositions = document.words.job("preposition")
-    return joined and not any(_is_verb(token, document) or token.low in prepositions for token in between)
+    return joined and not any(_is_verb(token, document) for token in between)
 
 
 def _facts_aligned(expected: Known, actual: Known) -> dict[int, int]:
@@ -289,17 +322,37 @@ def _tells(token: Token) -> bool:
     return token.weight >= 1 or token.fact >= 0
 
 
-def _swapped(one: Part, two: Part, other_one: Part, other_two: Part, *, words: bool) -> bool:
+def _swapped(one: Part, two: Part, other_one: Part, other_two: Part, *, turned: bool) -> bool:
+    """Whether two words play each other's part on the other side; `turned` where a comparison is told from its far end."""
     roles, others = (one.role, two.role), (other_one.role, other_two.role)
-    if {roles, others} in ({("from", "to"), ("to", "from")},):
-        return roles != others
     if _order(roles) and _order(others):
         return _order(roles) != _order(others)
-    same_clause = one.clause == two.clause and other_one.clause == other_two.clause
-    if same_clause and words and set(roles) == set(others) == {"agent", "other"}:
-        return roles != others
-    than = "than" in roles and "than" in others and same_clause
-    return than and roles.index("than") != others.index("than")
+    if one.clause != two.clause or other_one.clause != other_two.clause or roles[0] == roles[1]:
+        return False
+    if "than" in roles and "than" in others:
+        return (roles.index("than") != others.index("than")) != turned
+    if roles != (others[1], others[0]):
+        return False
+    heads = one.head and two.head and other_one.head and other_two.head
+    return heads if _PARTIES.issuperset(roles) else set(roles) == {"from", "to"}
+
+
+def _compared_backwards(expected: Document, actual: Document) -> bool:
+    """Whether one text says `more than` where the other says `less than`, or `larger` where it says `smaller`."""
+    here, there = _comparative(expected), _comparative(actual)
+    return any(line in there and there[line] != pole for line, pole in here.items()) and not any(
+        there.get(line) == pole for line, pole in here.items()
+    )
+
+
+def _comparative(document: Document) -> dict[int, int]:
+    """The axes, and their ends, of the words before the first `than`."""
+    place = next((token.place for token in document.tokens if token.low == "than"), 0)
+    poles: dict[int, int] = {}
+    for token in document.tokens[max(0, place - 8) : place]:
+        if token.low.endswith("er") or token.low in {"more", "less", "fewer", "better", "worse"}:
+            poles.update({sense.line: sense.pole for sense in token.senses if sense.kind == "axis"})
+    return poles
 
 
 def _order(roles: tuple[str, str]) -> int:
