@@ -6,11 +6,13 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import corpus_exchanges
 from spantape._dialects import recognise
 from spantape.errors import UsageError
-from spantape.rerun.wire import APIS, Call, NotACallError, api_named, api_of_vendor, read_call, render
+from spantape.rerun.wire import APIS, Call, NotACallError, api_named, likely_api, read_call, render
 
 HI = [{"role": "user", "content": "Hi"}]
 ENDS = {
@@ -249,11 +251,53 @@ def test_an_api_that_takes_texts_refuses_the_rest(api, inputs):
         render(Call(api, "m", {}, inputs))
 
 
-def test_apis_are_found_by_name_and_by_vendor():
-    assert api_of_vendor("anthropic") is api_named("anthropic.messages")
-    assert api_of_vendor("groq") is api_named("openai.chat")
+def test_apis_are_found_by_name():
+    assert api_named("openai.chat").path == "/chat/completions"
     with pytest.raises(UsageError, match=r"got wire API 'gemini', expected one of openai\.chat"):
         api_named("gemini")
+
+
+@pytest.mark.parametrize(
+    ("vendor", "messages", "api"),
+    [
+        ("anthropic", HI, "anthropic.messages"),
+        ("groq", HI, "openai.chat"),
+        ("openai", [{"type": "function_call_output", "call_id": "c", "output": "4"}], "openai.responses"),
+        ("openai", [{"role": "user", "content": [{"type": "input_text", "text": "x"}]}], "openai.responses"),
+        ("gcp.vertex_ai", [{"role": "user", "content": [{"type": "tool_result"}]}], "anthropic.messages"),
+        ("openai", [{"role": "user", "content": [{"type": "text", "text": "x"}]}], "openai.chat"),
+        ("openai", ["odd", None, {"role": "user", "content": ["odd"]}], "openai.chat"),
+    ],
+)
+def test_apis_are_told_from_the_messages_and_the_vendor(vendor, messages, api):
+    assert likely_api(vendor, {"messages": messages}).name == api
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+_KEYS = sorted({key for bodies in REQUESTS.values() for body in bodies for key in body})
+_messages = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["system", "user"]), "content": _json}), max_size=3
+)
+_bodies = st.dictionaries(st.sampled_from(_KEYS), _json, max_size=4).flatmap(
+    lambda rest: st.builds(
+        lambda asked: rest | asked, st.dictionaries(st.sampled_from(["messages", "input"]), _messages)
+    )
+)
+
+
+@pytest.mark.parametrize("api", sorted(APIS))
+@settings(max_examples=60)
+@given(body=_bodies)
+def test_whatever_a_request_says_is_said_again_or_refused(api, body):
+    try:
+        call = read(api, body)
+    except NotACallError:
+        return
+    assert read(api, {key: value for key, value in render(call).items() if key != "model"}) == call
 
 
 @pytest.mark.corpus

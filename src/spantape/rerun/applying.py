@@ -26,7 +26,7 @@ from spantape.rerun.cut_step import Heard
 from spantape.rerun.cut_tolerance import RerunTolerance
 from spantape.rerun.cutting import output_record
 from spantape.rerun.schema import EXTENDED, check_bundle
-from spantape.rerun.wire import Call, api_named, api_of_vendor
+from spantape.rerun.wire import Call, api_named, likely_api
 from spantape.tape.model import Tape
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def apply(
     """The actual record of the bundle's steps asked anew, of an endpoint or of what a tape has recorded.
 
     `inputs` are those of each step. `api` names the wire API; without it that of the inputs counts, else the one
-    that the vendor speaks. `embedder` serves semantic steps; by default it is the one that the bundle names. The
+    that their messages or the bundle's vendor tell. `embedder` serves semantic steps; by default it is the one that the bundle names. The
     bundle's signature is not looked at: `verify` does that.
 
     Raises:
@@ -98,7 +98,7 @@ def call_of(step: dict[str, Any], inputs: StepInputs, api: str | None) -> Call:
         UsageError: there is no such wire API.
     """
     name = api or inputs.api
-    chosen = api_named(name) if name else api_of_vendor(step["model"]["vendor"])
+    chosen = api_named(name) if name else likely_api(step["model"]["vendor"], inputs.inputs)
     return Call(
         chosen.name, step["model"]["id"], step["sampling"], inputs.inputs, inputs.options, inputs.headers
     )

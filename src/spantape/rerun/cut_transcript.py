@@ -39,9 +39,8 @@ def _part(part: Mapping[str, Any]) -> dict[str, Any]:
 def text_of(transcript: Sequence[Mapping[str, Any]]) -> str:
     """What the answer says in words: its text parts, a blank line between; reasoning and calls are no part of it."""
     parts = [part for message in transcript for part in message["parts"]]
-    return "\n\n".join(
-        part["content"] for part in parts if part.get("type") == "text" and part.get("content")
-    )
+    texts = (part.get("content") for part in parts if part.get("type") == "text")
+    return "\n\n".join(text for text in texts if isinstance(text, str) and text)
 
 
 def of_embeddings(body: bytes, output_type: object = None) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ options, so that `render` gives back what `read_call` was given, but for how the
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -19,12 +20,14 @@ from spantape.rerun.wire.embeddings import EMBEDDINGS
 from spantape.rerun.wire.messages import MESSAGES
 from spantape.rerun.wire.responses import RESPONSES
 
-__all__ = ["APIS", "Api", "Call", "NotACallError", "api_named", "api_of_vendor", "read_call", "render"]
+__all__ = ["APIS", "Api", "Call", "NotACallError", "api_named", "likely_api", "read_call", "render"]
 
 APIS: Final = {api.name: api for api in (CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, MESSAGES)}
 """The wire APIs by the name of their dialect."""
 
 _BY_VENDOR: Final = {"anthropic": MESSAGES}
+_OF_RESPONSES: Final = ("input_text", "input_image", "output_text")
+_OF_MESSAGES: Final = ("tool_use", "tool_result", "redacted_thinking")
 
 
 def api_named(name: str) -> Api:
@@ -39,9 +42,23 @@ def api_named(name: str) -> Api:
     return api
 
 
-def api_of_vendor(vendor: str) -> Api:
-    """The wire API that `vendor` (a `gen_ai.provider.name`) speaks; most speak OpenAI's chat completions."""
-    return _BY_VENDOR.get(vendor, CHAT)
+def likely_api(vendor: str, inputs: Mapping[str, Any]) -> Api:
+    """The wire API that `inputs` are written for, as far as their messages tell, else the one that `vendor` speaks.
+
+    `vendor` is a `gen_ai.provider.name`; most speak OpenAI's chat completions.
+    """
+    messages = [message for message in inputs["messages"] if isinstance(message, dict)]
+    if any("role" not in message and "type" in message for message in messages):
+        return RESPONSES  # an item that is no message: a call, its output, a reasoning
+    kinds = {part.get("type") for message in messages for part in _parts(message)}
+    if not kinds.isdisjoint(_OF_RESPONSES):
+        return RESPONSES
+    return _BY_VENDOR.get(vendor, CHAT) if kinds.isdisjoint(_OF_MESSAGES) else MESSAGES
+
+
+def _parts(message: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    content = message.get("content")
+    return (part for part in (content if isinstance(content, list) else ()) if isinstance(part, dict))
 
 
 def read_call(dialect: str, body: bytes, asked: Asked, headers: Headers = ()) -> Call:

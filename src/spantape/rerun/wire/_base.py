@@ -182,7 +182,11 @@ def texts_as_messages(given: object, name: str) -> list[Members]:
     """
     if isinstance(given, str) or _is_tokens(given):
         given = [given]
-    if not isinstance(given, list) or not given:
+    if (
+        not isinstance(given, list)
+        or not given
+        or not all(isinstance(one, str) or _is_tokens(one) for one in given)
+    ):
         raise NotACallError(f"the request has no texts: its {name!r} is {_kind(given)}")
     return [{"role": "user", "content": text} for text in given]
 
