@@ -202,6 +202,8 @@ def why_missing(attributes: Mapping[str, Any]) -> str:
             f"the span limits of the SDK cut or dropped {', '.join(cut)}; raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and "
             "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
         )
+    if attributes.get(names.GRADE) == "skeleton":
+        return str(attributes.get(names.GRADE_REASON, "only the structure of the step was recorded"))
     return "it was dropped on its way here"
 
 

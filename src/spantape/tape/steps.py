@@ -314,15 +314,19 @@ def require_payloads(steps: Iterable[Step]) -> None:
     """Raise at the first step that says of itself that it cannot be replayed.
 
     Raises:
-        NotReplayable: it was recorded without content, or a limit of the SDK cut it.
+        NotReplayable: it was recorded without content, a limit of the SDK cut it, or it is a skeleton.
     """
     for step in steps:
-        if step.kind != "agent" and not {names.CUT, names.CONTENT}.isdisjoint(step.span.attributes):
+        if step.kind != "agent" and _may_lack(step.span.attributes):
             _ = (
                 (step.request_body(), step.response)
                 if step.kind == "exchange"
                 else (step.arguments, step.result)
             )
+
+
+def _may_lack(attributes: Mapping[str, Any]) -> bool:
+    return names.CUT in attributes or names.CONTENT in attributes or attributes.get(names.GRADE) == "skeleton"
 
 
 def _parsed(text: str) -> Json:
