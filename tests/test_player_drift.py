@@ -69,7 +69,7 @@ def test_new_and_vanished_calls_are_told_apart():
     assert found(recorded[:1], recorded) == [("new", [])]
     report = drift_report(drift(recorded, [recorded[1], tool(1, "f", {"q": 1})]))
     assert report == (
-        '2 steps drifted\nstep 0, POST /v1/chat/completions … "a": no longer asked\n'
+        '2 steps drifted: 2 in structure\nstep 0, POST /v1/chat/completions … "a": no longer asked\n'
         "step 1, tool 'f' {\"q\":1}: not on the tape"
     )
 

@@ -773,7 +773,7 @@ def test_rerecord_runs_live_prints_the_drift_and_keeps_the_tape(project):
     again.stdout.fnmatch_lines(
         [
             "drift: test_it.py::test_it",
-            "  1 step drifted",
+            "  1 step drifted: 1 in *",
             '*"old"*"new"*',
             "tapes: 1 rerecorded, 0 misses; network calls 1",
         ]

@@ -65,19 +65,21 @@ def _difference_object(difference: StepDifference) -> dict[str, Any]:
         "first": difference.first.index if difference.first else None,
         "second": difference.second.index if difference.second else None,
         "name": step_name(step) if step else "",
-        "grade": difference.grade,
+        "severity": difference.severity,
         "fields": [_field_object(field) for field in difference.fields],
     }
 
 
 def _field_object(field: FieldDifference) -> dict[str, Any]:
-    """One place; its grade and reason are left out where nothing was graded."""
+    """One place; its severity and reason are left out where nothing was weighed."""
     from spantape._fields import MISSING
 
-    graded = {name: said for name in ("grade", "reason") if (said := getattr(field, name, ""))}
+    weighed = {name: said for name in ("severity", "reason") if (said := getattr(field, name, ""))}
     sides = (("first", field.recorded), ("second", field.got))
     return (
-        {"path": field.path} | {side: _plain(value) for side, value in sides if value is not MISSING} | graded
+        {"path": field.path}
+        | {side: _plain(value) for side, value in sides if value is not MISSING}
+        | weighed
     )
 
 

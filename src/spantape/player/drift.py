@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from spantape._fields import FieldDifference, json_differences
 from spantape._spans import names
@@ -20,36 +21,23 @@ from spantape.player.retries import find_attempts
 from spantape.player.rules import MatchRules
 from spantape.player.tools import Calls
 from spantape.tape.model import AgentStep, ExchangeStep, Step, ToolStep
+from spantape.tape.volatile import is_volatile
+from spantape.tolerance.level import SEVERITIES, Severity, Tolerance, gravest
+
+if TYPE_CHECKING:
+    from spantape.tape.weighing import WeighedDifference, Weigher
+    from spantape.tolerance.policy import Policy
 
 Kind = Literal["answer", "request", "new", "vanished"]
 
 _SHOWN: Final = 12  # differences of one step that are listed
 _COMPARED: Final = 1000  # differences of one step that are looked for
-_VOLATILE: Final = frozenset(
-    {
-        *(
-            "id",
-            "created",
-            "created_at",
-            "completed_at",
-            "createTime",
-            "timestamp",
-            "request_id",
-            "response_id",
-        ),
-        *(
-            "responseId",
-            "generation_id",
-            "system_fingerprint",
-            "obfuscation",
-            "usage",
-            "usageMetadata",
-            "latencyMs",
-        ),
-        *("tool_call_id", "call_id", "item_id", "total_duration", "load_duration", "eval_duration"),
-    }
-)
-_NAMES: Final = re.compile(r'[^.\[\]"]+')
+_WORDS: Final[dict[Severity, str]] = {
+    "bytes": "in bytes only",
+    "wording": "in words only",
+    "meaning": "in meaning",
+    "structure": "in structure",
+}
 _SPAN_FIELDS: Final = re.compile(r"gen_ai\.(?:output|response|usage)\.|error\.type$")
 
 
@@ -67,11 +55,15 @@ class StepDrift:
     live: Step | None
     differences: tuple[FieldDifference, ...] = ()
     volatile: tuple[FieldDifference, ...] = ()
+    severity: Severity = "structure"
+    weighed: tuple[WeighedDifference, ...] = ()
 
     def __str__(self) -> str:
         step = self.recorded or self.live
         what = {"answer": "another answer", "request": "another request", "new": "not on the tape"}
-        lines = [f"{step_line(step) if step else 'step'}: {what.get(self.kind, 'no longer asked')}"]
+        changed = f", {_WORDS[self.severity]}" if self.recorded and self.live else ""
+        lines = [f"{step_line(step) if step else 'step'}: {what.get(self.kind, 'no longer asked')}{changed}"]
+        lines += [f"  {field.path} {_WORDS[field.severity]}: {field.reason}" for field in self._explained()]
         lines += [f"  {difference}" for difference in self.differences[:_SHOWN]]
         if len(self.differences) > _SHOWN:
             lines.append(f"  … and {len(self.differences) - _SHOWN} more differences")
@@ -80,27 +72,66 @@ class StepDrift:
             lines.append(f"  (volatile: {shown}{', …' if len(self.volatile) > _SHOWN else ''})")
         return "\n".join(lines)
 
+    def _explained(self) -> list[WeighedDifference]:
+        """The places whose texts were compared and that make the step's severity."""
+        return [field for field in self.weighed if field.reason and field.severity == self.severity][:_SHOWN]
+
 
 def drift(
-    tape_steps: Sequence[Step], live_steps: Sequence[Step], rules: MatchRules | None = None
+    tape_steps: Sequence[Step],
+    live_steps: Sequence[Step],
+    rules: MatchRules | None = None,
+    *,
+    tolerance: str | Tolerance | None = None,
+    policy: Policy | str | PathLike[str] | None = None,
 ) -> list[StepDrift]:
     """What differs between a recorded run and a live one, in recorded order, new calls last.
 
     Calls are the same as in matching; failed attempts that were made good are left out on both sides. What
     remains is paired by method and path, or by name, in order. A step whose only differences are volatile has not
-    drifted.
+    drifted; nor has one that differs within the tolerance or the policy, where one is given (see `spantape.diff`).
+    Each step is weighed: what changed in words only is told from what changed in meaning.
+
+    Raises:
+        UsageError: `tolerance` is none; PolicyError, one of it: the policy cannot be read.
     """
+    from spantape.tape.weighing import Weigher
+    from spantape.tolerance.policy import Policy, effective_policy
+
     rules = rules or MatchRules()
-    pairs = _pairs(tape_steps, live_steps, rules)
-    found = [_compare(recorded, live, same, rules) for recorded, live, same in pairs]
-    return sorted(filter(None, found), key=_place)
+    given = tolerance is not None or policy is not None
+    wanted = effective_policy(tolerance, policy) if given else Policy(Tolerance("semantic"))
+    weigher = Weigher(wanted)
+    pairs = sorted(_pairs(tape_steps, live_steps, rules), key=_place)
+    found = [_weighed(_compare(*pair, rules), pair, weigher, given=given) for pair in pairs]
+    return [step for step in found if step is not None]
+
+
+def _weighed(found: StepDrift | None, pair: Pair, weigher: Weigher, *, given: bool) -> StepDrift | None:
+    """The drift with its severity; None where it is within what was `given` as tolerance."""
+    recorded, live, same = pair
+    if found is None or recorded is None or live is None:
+        return found
+    try:
+        weighed = weigher.differences(recorded, live, same_call=same)
+    except TapeError:  # that it cannot be compared is among its differences already
+        return found
+    exceeding = weigher.exceeding(recorded, weighed) if given else weighed
+    if given and weighed and not exceeding:
+        return None
+    severity = gravest([difference.severity for difference in exceeding]) or "structure"
+    return replace(found, severity=severity, weighed=tuple(exceeding))
 
 
 def drift_report(found: Sequence[StepDrift]) -> str:
     """The drift as text, one block for each step."""
     if not found:
         return "no drift"
-    head = f"{len(found)} step{'s' if len(found) > 1 else ''} drifted"
+    counts = Counter(step.severity for step in found)
+    told = ", ".join(
+        f"{counts[severity]} {_WORDS[severity]}" for severity in reversed(SEVERITIES) if counts[severity]
+    )
+    head = f"{len(found)} step{'s' if len(found) > 1 else ''} drifted: {told}"
     return "\n".join([head, *map(str, found)])
 
 
@@ -108,9 +139,10 @@ Pair = tuple[Step | None, Step | None, bool]
 """A recorded and a live step, and whether their calls are the same."""
 
 
-def _place(found: StepDrift) -> tuple[bool, int]:
-    step = found.recorded or found.live
-    return found.recorded is None, step.index if step else 0
+def _place(pair: Pair) -> tuple[bool, int]:
+    recorded, live, _ = pair
+    step = recorded or live
+    return recorded is None, step.index if step else 0
 
 
 def _pairs(tape_steps: Sequence[Step], live_steps: Sequence[Step], rules: MatchRules) -> Iterator[Pair]:
@@ -204,11 +236,6 @@ def _compare(recorded: Step | None, live: Step | None, same: bool, rules: MatchR
     if not stable and (same or volatile):
         return None
     return StepDrift("answer" if same else "request", recorded, live, stable, volatile)
-
-
-def is_volatile(path: str) -> bool:
-    """Whether a field of an answer differs in every run: an id, a time, a token count or anything inside one."""
-    return not _VOLATILE.isdisjoint(_NAMES.findall(path))
 
 
 def _call_differences(recorded: Step, live: Step, rules: MatchRules) -> list[FieldDifference]:

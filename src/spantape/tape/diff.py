@@ -1,7 +1,7 @@
 """How two tapes differ: which steps came, went or changed, and where inside a changed one.
 
 What is compared is what the fingerprint covers, so two tapes differ exactly where their fingerprints do; times, ids
-and headers are no difference. Within a tolerance, what two steps say is compared instead (`spantape.tape.grading`).
+and headers are no difference. Within a tolerance, what two steps say is compared instead (`spantape.tape.weighing`).
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from spantape.tape.model import ExchangeStep, Step, Tape
 from spantape.tape.read import read_tape
 
 if TYPE_CHECKING:
-    from spantape.tape.grading import Grader
-    from spantape.tolerance.level import Grade, Tolerance
+    from spantape.tape.weighing import Weigher
+    from spantape.tolerance.level import Severity, Tolerance
     from spantape.tolerance.policy import Policy
 
 Change = Literal["added", "removed", "changed"]
@@ -36,15 +36,15 @@ class StepDifference:
     """One step that differs: `first` and `second` are the steps, None on the side that lacks it.
 
     `fields` are the places where a changed step differs, at most 1,000 of them; within a tolerance they are
-    `GradedDifference`s, and `grade` is the gravest of them ("structure" for a step that one side lacks). Compared
-    byte for byte nothing is graded, and `grade` is None.
+    `WeighedDifference`s, and `severity` is the gravest of them ("structure" for a step that one side lacks). Compared
+    byte for byte nothing is weighed, and `severity` is None.
     """
 
     change: Change
     first: Step | None
     second: Step | None
     fields: tuple[FieldDifference, ...] = ()
-    grade: Grade | None = None
+    severity: Severity | None = None
 
     def __str__(self) -> str:
         step = self.first or self.second
@@ -119,7 +119,7 @@ def diff(
     from spantape.tolerance.policy import Policy, effective_policy
 
     wanted = effective_policy(tolerance, policy)
-    return _exact(one, other) if wanted == Policy() else _graded(one, other, wanted)
+    return _exact(one, other) if wanted == Policy() else _weighed(one, other, wanted)
 
 
 def _exact(one: Tape, other: Tape) -> TapeDiff:
@@ -129,38 +129,38 @@ def _exact(one: Tape, other: Tape) -> TapeDiff:
     return TapeDiff(tuple(step for step in found if step is not None), len(one.steps), len(other.steps))
 
 
-def _graded(one: Tape, other: Tape, policy: Policy) -> TapeDiff:
-    from spantape.tape.grading import Grader
+def _weighed(one: Tape, other: Tape, policy: Policy) -> TapeDiff:
     from spantape.tape.moves import reunited
+    from spantape.tape.weighing import Weigher
 
-    grader = Grader(policy)
+    weigher = Weigher(policy)
     pairs = _aligned_steps(one, other)
     if policy.calls.order != "exact":
         pairs = reunited(pairs)
-    found = [graded for pair in pairs if (graded := _grade(*pair, grader)) is not None]
+    found = [weighed for pair in pairs if (weighed := _weigh(*pair, weigher)) is not None]
     beyond = tuple(difference for difference, exceeds in found if exceeds)
     within = tuple(difference for difference, exceeds in found if not exceeds)
     name = str(policy.tolerance) if policy == type(policy)(policy.tolerance) else "the policy"
     return TapeDiff(beyond, len(one.steps), len(other.steps), name, within)
 
 
-def _grade(first: Step | None, second: Step | None, grader: Grader) -> tuple[StepDifference, bool] | None:
+def _weigh(first: Step | None, second: Step | None, weigher: Weigher) -> tuple[StepDifference, bool] | None:
     """How a pair of steps differs, and whether beyond the tolerance; None where it does not."""
     from spantape.tolerance.level import gravest
 
     if first is None or second is None:
         change: Change = "added" if first is None else "removed"
-        return StepDifference(change, first, second, grade="structure"), True
+        return StepDifference(change, first, second, severity="structure"), True
     if first.kind != second.kind:
         kinds = (FieldDifference("kind", first.kind, second.kind),)
         return StepDifference("changed", first, second, kinds, "structure"), True
-    found = grader.differences(first, second)
-    exceeding = grader.exceeding(first, found)
+    found = weigher.differences(first, second)
+    exceeding = weigher.exceeding(first, found)
     told = exceeding or found
     if not told:
         return None
-    grade = gravest([difference.grade for difference in told])
-    return StepDifference("changed", first, second, tuple(told), grade), bool(exceeding)
+    severity = gravest([difference.severity for difference in told])
+    return StepDifference("changed", first, second, tuple(told), severity), bool(exceeding)
 
 
 def _aligned_steps(one: Tape, other: Tape) -> list[tuple[Step | None, Step | None]]:
@@ -255,8 +255,8 @@ def _json_or_text(text: str) -> Any:
 
 
 def _field_line(field: FieldDifference) -> str:
-    grade, reason = getattr(field, "grade", ""), getattr(field, "reason", "")
-    told = f" ({grade}{': ' + reason if reason else ''})" if grade else ""
+    severity, reason = getattr(field, "severity", ""), getattr(field, "reason", "")
+    told = f" ({severity}{': ' + reason if reason else ''})" if severity else ""
     return f"{_change_line(field)}{told}"
 
 

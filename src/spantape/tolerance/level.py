@@ -10,16 +10,16 @@ from typing import Final, Literal, get_args
 from spantape.errors import UsageError
 
 Level = Literal["byte", "structural", "semantic"]
-Grade = Literal["bytes", "wording", "meaning", "structure"]
+Severity = Literal["bytes", "wording", "meaning", "structure"]
 """How grave a difference is, the least first: other bytes of the same values; other words of the same meaning;
 another meaning; another structure (a call, a member, a type, a status, a value that is no prose)."""
 
-GRADES: Final[tuple[Grade, ...]] = get_args(Grade)
+SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
 ACCEPTED: Final = (
     "byte, structural, semantic, or semantic:<threshold above 0, at most 1> such as semantic:0.9"
 )
 
-_TOLERATED: Final[dict[str, frozenset[Grade]]] = {
+_TOLERATED: Final[dict[str, frozenset[Severity]]] = {
     "byte": frozenset(),
     "structural": frozenset({"bytes", "wording", "meaning"}),
     "semantic": frozenset({"bytes", "wording"}),
@@ -56,9 +56,9 @@ class Tolerance:
     def __str__(self) -> str:
         return self.level if self.threshold is None else f"{self.level}:{self.threshold:g}"
 
-    def tolerates(self, grade: Grade) -> bool:
-        """Whether a difference of that grade is none under this tolerance."""
-        return grade in _TOLERATED[self.level]
+    def tolerates(self, severity: Severity) -> bool:
+        """Whether a difference of that severity is none under this tolerance."""
+        return severity in _TOLERATED[self.level]
 
 
 BYTE: Final = Tolerance("byte")
@@ -79,6 +79,6 @@ def parse_tolerance(given: str | Tolerance) -> Tolerance:
     return Tolerance(level, None if found[2] is None else float(found[2]))
 
 
-def gravest(grades: list[Grade]) -> Grade | None:
-    """The gravest of the grades, None of none."""
-    return max(grades, key=GRADES.index, default=None)
+def gravest(severities: list[Severity]) -> Severity | None:
+    """The gravest of the severities, None of none."""
+    return max(severities, key=SEVERITIES.index, default=None)

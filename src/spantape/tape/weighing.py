@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from spantape._dialects import Dialect
 from spantape._fields import MISSING, FieldDifference
 from spantape.errors import NotReplayable
 from spantape.semantic.structured import compare_structured, value_differences
@@ -23,7 +24,7 @@ from spantape.tape.fingerprint import descriptor
 from spantape.tape.model import AgentStep, ExchangeStep, Step, ToolStep
 from spantape.tape.volatile import is_volatile
 from spantape.tolerance.calls import CallPolicy, ToolCall, argument_shape, call_differences, describe_call
-from spantape.tolerance.level import Grade
+from spantape.tolerance.level import Severity
 from spantape.tolerance.policy import Policy, StepPolicy
 
 _CALL: Final = frozenset({"kind", "name", "method", "path", "request", "arguments"})
@@ -59,15 +60,15 @@ Compare = Callable[[str, str], Comparison]
 
 
 @dataclass(frozen=True, slots=True)
-class GradedDifference(FieldDifference):
+class WeighedDifference(FieldDifference):
     """A difference with how grave it is, and why where a comparison of texts said it."""
 
-    grade: Grade = "structure"
+    severity: Severity = "structure"
     reason: str = ""
 
 
-class Grader:
-    """Grades the differences of two runs' steps, which it must be given in order.
+class Weigher:
+    """Weighs the differences of two runs' steps, which it must be given in order.
 
     `compare` compares two texts, None for the built-in comparison. What the policy ignores is no difference.
     """
@@ -77,10 +78,10 @@ class Grader:
         self._compare = compare
         self._carried = Carried()
 
-    def differences(self, first: Step, second: Step, *, same_call: bool = False) -> list[GradedDifference]:
+    def differences(self, first: Step, second: Step, *, same_call: bool = False) -> list[WeighedDifference]:
         """Every place where two steps of one kind differ, at most 1,000.
 
-        With `same_call` the calls are known to be the same, and only what came of them is graded.
+        With `same_call` the calls are known to be the same, and only what came of them is weighed.
 
         Raises:
             TapeError: a body cannot be rebuilt.
@@ -97,12 +98,12 @@ class Grader:
             if key not in ("request", "response", "arguments", "result"):
                 step.add(key, one[key], other.get(key, MISSING), "structure")
         if isinstance(first, ExchangeStep) and isinstance(second, ExchangeStep):
-            _Exchanges(step, first, second).grade(changed)
+            _Exchanges(step, first, second).weigh(changed)
         elif not isinstance(first, ExchangeStep) and not isinstance(second, ExchangeStep):
-            _grade_calls(step, first, second, changed)
+            _weigh_calls(step, first, second, changed)
         return step.found[:_COUNTED]
 
-    def exceeding(self, first: Step, found: list[GradedDifference]) -> list[GradedDifference]:
+    def exceeding(self, first: Step, found: list[WeighedDifference]) -> list[WeighedDifference]:
         """Those of a step's differences that the policy does not tolerate."""
         tool = first.name if isinstance(first, ToolStep) else None
         policy = self.policy.of_step(first.index, step_name(first), tool)
@@ -122,26 +123,28 @@ class Grader:
         return self._carried
 
 
-def _exceeds(policy: StepPolicy, difference: GradedDifference) -> bool:
+def _exceeds(policy: StepPolicy, difference: WeighedDifference) -> bool:
     tolerance = policy.at(difference.path)
-    return tolerance != "ignore" and not tolerance.tolerates(difference.grade)
+    return tolerance != "ignore" and not tolerance.tolerates(difference.severity)
 
 
 class _Step:
     """The differences of one pair of steps, as they are found."""
 
-    def __init__(self, grader: Grader, policy: StepPolicy) -> None:
-        self.grader, self.policy = grader, policy
-        self.found: list[GradedDifference] = []
+    def __init__(self, weigher: Weigher, policy: StepPolicy) -> None:
+        self.weigher, self.policy = weigher, policy
+        self.found: list[WeighedDifference] = []
+        self.seen = 0  # differences, those too that are ignored or carried along
 
-    def add(self, path: str, first: Any, second: Any, grade: Grade, reason: str = "") -> None:
+    def add(self, path: str, first: Any, second: Any, severity: Severity, reason: str = "") -> None:
         """Note a difference, unless the policy ignores its place."""
+        self.seen += 1
         if self.policy.rule_at(path) != "ignore":
-            self.found.append(GradedDifference(path, first, second, grade, reason))
+            self.found.append(WeighedDifference(path, first, second, severity, reason))
 
     def text(self, path: str, first: str, second: str) -> None:
-        """Grade two texts: as data where both are, else by what they mean."""
-        if first == second or (first, second) in self.grader.carried:
+        """Severity two texts: as data where both are, else by what they mean."""
+        if first == second or self._is_carried(first, second):
             return
         rule = self._rule(loose=True)
         parsed = compare_structured(first, second, texts=lambda inner, a, b: rule(_under(path, inner), a, b))
@@ -153,23 +156,23 @@ class _Step:
             self._by_meaning(path, first, second)
 
     def values(self, path: str, first: Any, second: Any, *, loose: bool, dialect: bool = False) -> None:
-        """Grade two JSON values; where `loose`, prose in them by what it means, else every string exactly."""
+        """Severity two JSON values; where `loose`, prose in them by what it means, else every string exactly."""
         rule = self._rule(loose=loose, dialect=dialect)
         self._add_values("", value_differences(first, second, texts=rule, path=path), dialect=dialect)
 
     def _add_values(self, path: str, found: list[FieldDifference], *, dialect: bool = False) -> None:
         for difference in found:
-            if (difference.recorded, difference.got) in self.grader.carried:
+            if self._is_carried(difference.recorded, difference.got):
                 continue
             place = _under(path, difference.path)
-            grade: Grade = "bytes" if dialect and is_volatile(place) else "structure"
-            self.add(place, difference.recorded, difference.got, grade)
+            severity: Severity = "bytes" if dialect and is_volatile(place) else "structure"
+            self.add(place, difference.recorded, difference.got, severity)
 
     def _rule(self, *, loose: bool, dialect: bool = False) -> Callable[[str, str, str], bool]:
         """What decides on two strings in a value: True where they are equal, or their difference is noted by itself."""
 
         def rule(path: str, first: str, second: str) -> bool:
-            if (first, second) in self.grader.carried:
+            if self._is_carried(first, second):
                 return True
             if (loose and _is_prose(first) and _is_prose(second)) or self._is_text(path, dialect=dialect):
                 self.text(path, first, second)
@@ -183,6 +186,18 @@ class _Step:
 
         return rule
 
+    def _is_carried(self, first: Any, second: Any) -> bool:
+        """Whether the difference was weighed in an earlier step; byte for byte it still is one."""
+        if self.exact or (first, second) not in self.weigher.carried:
+            return False
+        self.seen += 1
+        return True
+
+    @property
+    def exact(self) -> bool:
+        """Whether the step is compared byte for byte, all but what the policy ignores in it."""
+        return self.policy.tolerance.level == "byte"
+
     def _is_text(self, path: str, *, dialect: bool) -> bool:
         """Whether a policy calls the place a text, or the wire API has one there."""
         rule = self.policy.rule_at(path)
@@ -194,61 +209,69 @@ class _Step:
     def _by_meaning(self, path: str, first: str, second: str) -> None:
         tolerance = self.policy.at(path)
         if tolerance == "ignore":
+            self.seen += 1
             return
         if tolerance.level == "structural":  # which does not look at texts
             self.add(path, first, second, "meaning", "texts are not compared")
             return
-        found = self.grader.compared(first, second)
+        found = self.weigher.compared(first, second)
         said = found.verdict == "same" if tolerance.threshold is None else found.score >= tolerance.threshold
         reasons = [f"score {found.score:.2f}", *([] if said else found.reasons[:_REASONS])]
         self.add(path, first, second, "wording" if said else "meaning", "; ".join(reasons))
 
 
 class _Exchanges:
-    """Grades two exchanges: their requests as JSON, their answers as what the model said."""
+    """Weighs two exchanges: their requests as JSON, their answers as what the model said."""
 
     def __init__(self, step: _Step, first: ExchangeStep, second: ExchangeStep) -> None:
         self._step, self._first, self._second = step, first, second
 
-    def grade(self, changed: list[str]) -> None:
-        """Find the differences in the bodies that `changed` names."""
-        try:
-            dialects = dialect_of(self._first), dialect_of(self._second)
-        except NotReplayable:
-            dialects = None, None
+    def weigh(self, changed: list[str]) -> None:
+        """Weigh the differences in the bodies that `changed` names."""
+        one, other = self._dialects()
+        known = one is not None and other is not None
         if "request" in changed:
-            self._bodies("request.body", lambda step: step.request_body(), dialect=None not in dialects)
-        if "response" in changed:
-            said = [
-                [] if dialect is None else said_in(step, dialect)
-                for step, dialect in zip((self._first, self._second), dialects, strict=True)
-            ]
-            if said[0] and said[1]:
-                self._answers(said[0], said[1])
-            else:
-                self._bodies("response.body", _response_body, dialect=None not in dialects)
+            self._bodies("request.body", lambda step: step.request_body(), dialect=known)
+        if "response" not in changed:
+            return
+        said = (self._said(self._first, one), self._said(self._second, other)) if known else ([], [])
+        if said[0] and said[1]:
+            self._answers(*said)
+        else:
+            self._bodies("response.body", _response_body, dialect=known)
+
+    def _dialects(self) -> tuple[Dialect | None, Dialect | None]:
+        try:
+            return (None, None) if self._step.exact else (dialect_of(self._first), dialect_of(self._second))
+        except NotReplayable:
+            return None, None
+
+    def _said(self, step: ExchangeStep, dialect: Dialect | None) -> list[Said]:
+        try:
+            return [] if dialect is None else said_in(step, dialect)
+        except NotReplayable:
+            return []
 
     def _bodies(self, path: str, read: Callable[[ExchangeStep], bytes], *, dialect: bool) -> None:
         try:
-            bodies = read(self._first), read(self._second)
+            one, other = read(self._first), read(self._second)
         except NotReplayable as error:
             self._step.add(path, "<recorded>", f"<{error.reason}>", "structure")
             return
-        before = len(self._step.found)
-        self._step.values(path, *map(body_value, bodies), loose=not dialect, dialect=dialect)
-        if len(self._step.found) == before:
-            self._step.add(
-                path, f"{len(bodies[0])} bytes", f"{len(bodies[1])} bytes of the same values", "bytes"
-            )
+        before = self._step.seen
+        loose = not dialect and not self._step.exact
+        self._step.values(path, body_value(one), body_value(other), loose=loose, dialect=dialect)
+        if self._step.seen == before:
+            self._step.add(path, f"{len(one)} bytes", f"{len(other)} bytes", "bytes", "the same values")
 
     def _answers(self, first: list[Said], second: list[Said]) -> None:
-        before = len(self._step.found)
+        before = self._step.seen
         if len(first) != len(second):
             self._step.add("answer", f"{len(first)} messages", f"{len(second)} messages", "structure")
         for index, (one, other) in enumerate(zip(first, second, strict=False)):
-            _grade_said(self._step, "answer" if len(first) == 1 else f"answer[{index}]", one, other)
-        if len(self._step.found) == before:
-            self._step.add("response.body", "the answer", "the same in other bytes", "bytes")
+            _weigh_said(self._step, "answer" if len(first) == 1 else f"answer[{index}]", one, other)
+        if self._step.seen == before:
+            self._step.add("response.body", "an answer", "the same answer", "bytes", "ids, times or chunks")
 
 
 def _response_body(step: ExchangeStep) -> bytes:
@@ -256,7 +279,7 @@ def _response_body(step: ExchangeStep) -> bytes:
     return b"" if response is None else response.body
 
 
-def _grade_said(step: _Step, path: str, first: Said, second: Said) -> None:
+def _weigh_said(step: _Step, path: str, first: Said, second: Said) -> None:
     for name, one, other in (
         ("finish_reason", first.finish, second.finish),
         ("parts", first.others, second.others),
@@ -267,16 +290,16 @@ def _grade_said(step: _Step, path: str, first: Said, second: Said) -> None:
         step.add(f"{path}.text", first.text or MISSING, second.text or MISSING, "structure")
     else:
         step.text(f"{path}.text", first.text, second.text)
-    _grade_asked(step, f"{path}.calls", first.calls, second.calls)
-    carried = step.grader.carried
+    _weigh_asked(step, f"{path}.calls", first.calls, second.calls)
+    carried = step.weigher.carried
     carried.note(first.text, second.text)
     for one, other in zip(first.texts, second.texts, strict=False):
         carried.note(one, other)
 
 
-def _grade_asked(step: _Step, path: str, first: tuple[ToolCall, ...], second: tuple[ToolCall, ...]) -> None:
-    """Grade the calls that two answers ask for."""
-    policy = step.grader.policy
+def _weigh_asked(step: _Step, path: str, first: tuple[ToolCall, ...], second: tuple[ToolCall, ...]) -> None:
+    """Severity the calls that two answers ask for."""
+    policy = step.weigher.policy
     sides = [
         [describe_call(call, policy.arguments_of(call.name)) for call in calls] for calls in (first, second)
     ]
@@ -296,9 +319,9 @@ def _grade_asked(step: _Step, path: str, first: tuple[ToolCall, ...], second: tu
                 *_compared(policy, one.name, one.arguments, other.arguments),
                 loose=False,
             )
-            step.grader.carried.note(one.arguments, other.arguments)
+            step.weigher.carried.note(one.arguments, other.arguments)
     for one, other in _of_one_name(first, second):  # also what the policy does not look at is in the history
-        step.grader.carried.note(one.arguments, other.arguments)
+        step.weigher.carried.note(one.arguments, other.arguments)
 
 
 def _compared(policy: Policy, tool: str, first: Any, second: Any) -> tuple[Any, Any]:
@@ -324,25 +347,25 @@ def _shown(call: ToolCall | None) -> Any:
     return MISSING if call is None else {"name": call.name, "arguments": call.arguments}
 
 
-def _grade_calls(
+def _weigh_calls(
     step: _Step, first: ToolStep | AgentStep, second: ToolStep | AgentStep, changed: list[str]
 ) -> None:
-    """Grade two calls of a tool or an agent that ran."""
-    policy = step.grader.policy
+    """Severity two calls of a tool or an agent that ran."""
+    policy = step.weigher.policy
     if "arguments" in changed:
         one, other = _read(lambda: first.arguments), _read(lambda: second.arguments)
         if first.kind == "tool" and policy.arguments_of(first.name) != "ignored":
             step.values("arguments", *_compared(policy, first.name, one, other), loose=False)
         elif first.kind == "agent":
             step.values("arguments", one, other, loose=False)
-        step.grader.carried.note(one, other)
+        step.weigher.carried.note(one, other)
     if "result" in changed:
         one, other = _read(lambda: first.result), _read(lambda: second.result)
-        if first.kind == "agent" and isinstance(one, str) and isinstance(other, str):
+        if first.kind == "agent" and not step.exact and isinstance(one, str) and isinstance(other, str):
             step.text("result", one, other)
         else:
-            step.values("result", one, other, loose=True)
-        step.grader.carried.note(one, other)
+            step.values("result", one, other, loose=not step.exact)
+        step.weigher.carried.note(one, other)
 
 
 def _read(load: Callable[[], Any]) -> Any:
