@@ -323,6 +323,16 @@ def test_keys_of_openssh_itself_are_read(tmp_path, passphrase):
     assert trusted.name == "me@here"
 
 
+@pytest.mark.parametrize(
+    "text", ["-----BEGIN A-----\n" * 50_000, '"\\' * 500_000, 'a" ' * 300_000, "{" * 900_000, "\n" * 900_000]
+)
+def test_hostile_text_is_refused_in_no_time(written, text):
+    path = written(text)
+    for load in (load_private_key, load_public_key):
+        with pytest.raises(KeyFileError, match="key '"):
+            load(path)
+
+
 # --- trust -------------------------------------------------------------------------------------------------------
 
 RSA_LINE = "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQ== old@host"

@@ -46,7 +46,7 @@ def test_a_text_without_one_is_refused_with_its_place(vector):
         (b"9" * 5_000, "beyond the largest double"),
         (b"-" + b"9" * 309, "beyond the largest double"),
         (b"1e999999999999999999999", "beyond the largest double"),
-        (b"1e-999999999999999999999", "beyond the range of doubles"),
+        (b"1e-999999999999999999999", "smaller than the smallest double"),
         (b'{"a":NaN,', "line 1 column 10: not JSON"),
         (b'{"a":1,"a":2', "line 1 column 13: not JSON"),
     ],
@@ -78,7 +78,7 @@ def test_a_name_cannot_forge_a_message():
 
 
 def test_zeros_of_any_spelling_are_zero():
-    assert read_json(b"[0, -0, 0.0, 0e5, 0e-400, -0.0E+9]") == [0, 0, 0, 0, 0, 0]
+    assert read_json(b"[0, -0, 0.0, 0e5, 0e-400, -0.0E+9, 0e-99999999999999999999]") == [0] * 7
 
 
 @settings(max_examples=300, deadline=None)

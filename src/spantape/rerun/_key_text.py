@@ -22,7 +22,8 @@ GetPassphrase = Callable[[], str | None]
 LARGEST: Final = 1 << 20
 """No key file is larger than this many bytes."""
 
-_PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s.*?-----END \1-----", re.DOTALL)
+_LONGEST_LINE: Final = 8192  # as OpenSSH reads them
+_PEM: Final = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----\s(?:(?!-----).)*-----END \1-----", re.DOTALL)
 _SSH_KIND: Final = re.compile(r"(?:sk-)?(?:ssh|ecdsa)-[\w@.-]+")
 _WORD: Final = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+')
 _RESTRICTED: Final = re.compile(
@@ -64,6 +65,8 @@ def read_public_keys(text: str) -> list[tuple[str, PublicKey]]:
     if _PEM.search(stripped):
         return [("", _from_public_pem(found[0], found[1])) for found in _PEM.finditer(stripped)]
     lines = [line.strip() for line in stripped.splitlines()]
+    if max(map(len, lines), default=0) > _LONGEST_LINE:
+        raise KeyFileError(f"a line is longer than {_LONGEST_LINE:,} characters, and no key is")
     if any(word for line in lines for word in _WORD.findall(line) if _SSH_KIND.fullmatch(word)):
         return _from_ssh_lines(lines)
     return [("", PublicKey(_base64_key(stripped)))]

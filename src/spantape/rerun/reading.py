@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 from os import PathLike
@@ -22,6 +23,8 @@ from spantape.rerun.canonical import DEEP, LARGEST_INTEGER, canonicalize, number
 __all__ = ["read_file", "read_json"]
 
 _DECODE: Final = msgspec.json.Decoder().decode
+_MANTISSA: Final = re.compile(r"[-0.]*[1-9]")
+"""The start of a number that is not zero."""
 _MARK: Final = "\ufeff"
 
 
@@ -146,7 +149,7 @@ def _number_refusal(literal: str) -> str | None:
     try:
         exact = Decimal(literal)
     except InvalidOperation:  # an exponent that not even this can hold
-        return "beyond the range of doubles"
+        return "smaller than the smallest double" if _MANTISSA.match(literal) else None
     if value == 0:
         return None if exact == 0 else "smaller than the smallest double"
     if abs(value) < LARGEST_INTEGER or Decimal(number_text(value)) == exact:
