@@ -12,6 +12,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 SAYS = {
     "openai_tool_agent.py": "replay: Yes, twelve of them.\n4 of 4 steps answered, 1,305 bytes served\n",
     "anthropic_streaming.py": "5 pieces, the same as live: True\n",
+    "rerun_evidence.py": "asked anew: the same answer\nasked anew: TranscriptHashMismatch\n",
     "otlp_endpoint.py": "replayed from what was collected: Good morning!\n",
 }
 
