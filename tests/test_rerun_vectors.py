@@ -10,7 +10,8 @@ import jcs
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from spantape.rerun import conformance
+from rerun_documents import ACTUAL, KEY, SEMANTIC, STEP
+from spantape.rerun import TrustPolicy, capture, conformance, to_bytes, verify
 from spantape.rerun.conformance import run_vectors
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "rerun"
@@ -120,3 +121,51 @@ def test_captures_that_go_wrong_are_told(tmp_path):
     assert problems["other"].startswith("expected other bytes, got b'{")
     assert problems["made"] == "expected no bundle, got one"
     assert problems["none"].startswith("expected a bundle, got step, ")
+
+
+# what agent-rerun 0.1.0 takes, or crashes on; in our own words in `vectors/rerun/README.md`
+TAKEN_BY_THEM = {
+    "semantic-got-of-infinity",
+    "semantic-got-of-nan",
+    "semantic-got-with-a-blank",
+    "signature-by-a-low-order-key",
+    "signature-with-a-blank",
+    "signature-with-stray-bits",
+    "text-member-twice",
+    "text-member-twice-by-escape",
+    "text-record-member-twice",
+    "text-signature-twice",
+}
+REFUSED_BY_THEM = {"text-seed-as-42.0", "transcript-is-null"}
+
+
+def found_by_them(path):
+    """Whether agent-rerun verifies a vector, None where it crashes."""
+    verify = pytest.importorskip("agent_rerun", reason="agent-rerun is not installed").verify
+    try:
+        documents = [json.loads((path / name).read_text()) for name in ("bundle.rr", "actual.json")]
+        return verify(*documents).verified
+    except (ValueError, RecursionError):
+        return None
+
+
+def test_another_implementation_finds_the_same_its_holes_aside():
+    taken, refused = set(), set()
+    for path in sorted((VECTORS / "v0.1").iterdir()):
+        ours = json.loads((path / "expected.json").read_bytes())["verified"]
+        theirs = found_by_them(path)
+        if theirs is True and not ours:
+            taken.add(path.name)
+        elif not theirs and ours:
+            refused.add(path.name)
+    assert (taken, refused) == (TAKEN_BY_THEM, REFUSED_BY_THEM)
+
+
+def test_what_another_implementation_makes_verifies_here_and_the_reverse():
+    agent_rerun = pytest.importorskip("agent_rerun", reason="agent-rerun is not installed")
+    options = agent_rerun.CaptureOptions(signing_key=KEY.raw)
+    for record in (STEP, SEMANTIC):
+        theirs = agent_rerun.capture(record, options)
+        assert to_bytes(theirs) == to_bytes(capture(record, KEY))
+    assert verify(agent_rerun.capture(STEP, options), ACTUAL, TrustPolicy([KEY.public])).signer == KEY.public
+    assert agent_rerun.verify(capture(STEP, KEY), ACTUAL).verified
