@@ -224,6 +224,8 @@ def _alike(alignment: Alignment) -> None:
                 break
     _abbreviated(alignment)
     _abbreviated(mirrored(alignment))
+    _glued(alignment)
+    _glued(mirrored(alignment))
     _compounds(alignment)
     _compounds(mirrored(alignment))
 
@@ -235,6 +237,22 @@ def _abbreviated(alignment: Alignment) -> None:
             alignment.to_actual[token.place] = span[0]
             for place in range(*span):
                 alignment.to_expected.setdefault(place, token.place)
+
+
+def _glued(alignment: Alignment) -> None:
+    """Join a code to the words that it is written with apart: `KO77` to `KO 77`, `due_date` to `due date`."""
+    tokens = alignment.actual.tokens[:2000]
+    for token in alignment.unmatched_expected():
+        letters = "".join(filter(str.isalnum, token.low))
+        for start in range(len(tokens)):
+            if not letters.startswith(tokens[start].low) or len(letters) < 3:
+                continue
+            for end in (start + 2, start + 3):
+                span = tokens[start:end]
+                if "".join(part.low for part in span if part.low.isalnum()) == letters:
+                    alignment.to_actual[token.place] = start
+                    for place in range(start, min(end, len(tokens))):
+                        alignment.to_expected.setdefault(place, token.place)
 
 
 def _compounds(alignment: Alignment) -> None:

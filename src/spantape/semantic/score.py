@@ -18,7 +18,13 @@ from spantape.semantic.facts.dates import compare_moments
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
 from spantape.semantic.facts.numbers import compare_numbers
-from spantape.semantic.facts.polarity import compare_contradictions, compare_denials, compare_opposites
+from spantape.semantic.facts.polarity import (
+    compare_contradictions,
+    compare_denials,
+    compare_gap,
+    compare_opposites,
+    compare_slot_opposites,
+)
 from spantape.semantic.facts.roles import compare_bindings, compare_exchanged, compare_persons, compare_roles
 from spantape.semantic.facts.words import compare_exceptions, compare_hedging, compare_refusal, compare_scope
 from spantape.semantic.weights import WEIGHTS
@@ -36,6 +42,8 @@ def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]
         *compare_names(alignment),
         *compare_denials(expected, actual, alignment),
         *compare_opposites(alignment),
+        *compare_slot_opposites(alignment),
+        *compare_gap(expected, actual),
         *compare_contradictions(expected, actual, alignment),
         *(compare_contradictions(actual, expected, mirrored(alignment))),
         *compare_roles(expected, actual, alignment),
@@ -70,6 +78,12 @@ def features_of(found: Sequence[Finding], shared: Overlap) -> dict[str, float]:
     ):
         if kind in features:
             features[f"{kind}_near"] = features[kind] * near
+    if "contradiction" in features:
+        features["contradiction_near"] = features["contradiction"] * max(0.0, 1 - 2 * shared.missing)
+    if "contrast_added" in features:
+        features["contrast_added"] *= min(1.0, shared.added * 2)
+    if "contrast_missing" in features:
+        features["contrast_missing"] *= min(1.0, shared.missing * 2)
     features["missing"] = shared.missing
     features["added"] = shared.added
     return features

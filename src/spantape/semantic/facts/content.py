@@ -11,6 +11,9 @@ from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
 
+_JOINS = frozenset("and but if unless because while when which so provided although though since whereas except".split())
+
+
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """How far two texts are copies of one another, and how much content of each is left over (0 to 1, and by weight)."""
@@ -138,17 +141,26 @@ def compare_clauses(alignment: Alignment) -> list[Finding]:
         ("clause_missing", alignment.expected, alignment.to_actual),
         ("clause_added", alignment.actual, alignment.to_expected),
     ):
-        clauses: dict[int, list[Token]] = {}
-        for token in document.tokens:
-            clauses.setdefault(token.clause, []).append(token)
-        for tokens in clauses.values():
+        for tokens in _clauses(document):
             content = sum(token.weight for token in tokens)
             left = sum(token.weight for token in tokens if token.place not in table)
-            if content >= 1.4 and left >= 0.7 * content:
+            if content >= 0.9 and left >= 0.7 * content:
                 said = " ".join(token.text for token in tokens if token.kind not in {"mark", "line"})
                 verb = "missing" if kind == "clause_missing" else "added"
                 findings.append(Finding(kind, said, "", min(left / 3, 2.0), f"content: '{said[:80]}' {verb}"))
     return findings
+
+
+def _clauses(document: Document) -> list[list[Token]]:
+    """The tokens of each clause; a conjunction begins a new one."""
+    clauses: list[list[Token]] = []
+    last = -1
+    for token in document.tokens:
+        if token.clause != last or token.low in _JOINS:
+            clauses.append([])
+        last = token.clause
+        clauses[-1].append(token)
+    return clauses
 
 
 def compare_names(alignment: Alignment) -> list[Finding]:

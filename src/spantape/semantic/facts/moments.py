@@ -26,6 +26,22 @@ _HALF_TO = frozenset({"halb", "half"})
 _FILL = frozenset({"of", "de", "the", "del", "di", "do", "den", "dem", "der", "am", "le", "el", ",", "."})
 
 
+_NAMED_DAYS: dict[tuple[str, ...], dict[str, int]] = {
+    ("day", "after", "tomorrow"): {"relative": 2},
+    ("day", "before", "yesterday"): {"relative": -2},
+    ("christmas", "eve"): {"day": 24, "month": 12},
+    ("christmas", "day"): {"day": 25, "month": 12},
+    ("boxing", "day"): {"day": 26, "month": 12},
+    ("new", "year", "eve"): {"day": 31, "month": 12},
+    ("new", "year", "day"): {"day": 1, "month": 1},
+    ("valentine", "day"): {"day": 14, "month": 2},
+    ("heiligabend",): {"day": 24, "month": 12},
+    ("silvester",): {"day": 31, "month": 12},
+    ("neujahr",): {"day": 1, "month": 1},
+    ("halloween",): {"day": 31, "month": 10},
+}
+
+
 @cache
 def _calendar() -> dict[str, list[tuple[str, int]]]:
     found: dict[str, list[tuple[str, int]]] = {}
@@ -142,6 +158,9 @@ class _Reader:
         """A date that begins at a token: weekday, day, month and year in any usual order."""
         if self.tokens[at].kind not in {"word", "number"}:
             return 0
+        holiday = self.holiday(at)
+        if holiday:
+            return holiday
         relative = self.named(at, "relative")
         if relative is not None and self.named(at, "month") is None:
             return self.add("date", {"relative": relative}, at, at + 1)
@@ -150,6 +169,13 @@ class _Reader:
         end = self.cjk_date(end, parts) or self.day_month(end, parts) or self.month_day(end, parts) or end
         if parts and end > at:
             return self.add("date", parts, at, end)
+        return 0
+
+    def holiday(self, at: int) -> int:
+        """`Christmas Eve`, `the day after tomorrow`: days with names of several words."""
+        for names, parts in _NAMED_DAYS.items():
+            if self.tokens[at].low == names[0] and all(self.low(at + step) == name for step, name in enumerate(names)):
+                return self.add("date", dict(parts), at, at + len(names))
         return 0
 
     def weekday(self, at: int, parts: dict[str, int]) -> int:

@@ -28,6 +28,7 @@ def deny(document: Document) -> list[Denial]:
     """Return the denials of a text, and turn the sign of every token that stands in the scope of one."""
     denials: list[Denial] = []
     taken = _not_denying(document)
+    _turn_lesser(document)
     at = 0
     while at < len(document.tokens):
         end = 0 if at in taken else _negator(document, at)
@@ -39,6 +40,15 @@ def deny(document: Document) -> list[Denial]:
                     document.tokens[place].sign *= -1
         at = max(at + 1, end)
     return denials
+
+
+def _turn_lesser(document: Document) -> None:
+    """Turn the sign of what is called less or least so: `less expensive` is `cheaper`."""
+    for token, following in zip(document.tokens, document.tokens[1:], strict=False):
+        if token.low in {"less", "least"} and any(sense.kind == "axis" for sense in following.senses):
+            before = document.tokens[token.place - 1].low if token.place else ""
+            if before not in {"at", "no"} and following.low not in {"than"} and following.kind == "word":
+                following.sign *= -1
 
 
 def _not_denying(document: Document) -> set[int]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from spantape.semantic.alignment import Alignment
+from spantape.semantic.alignment import Alignment, Opposed
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
 from spantape.semantic.facts.negation import Denial, negative_words
 from spantape.semantic.reading.document import Unit
+from spantape.semantic.reading.tokens import Token
+
+
+_FAINT = frozenset(
+    "only already too wait until free stay keep same past over clean final up full gone safe alternatively closed "
+    "instead close drop".split()
+)
 
 
 def compare_opposites(alignment: Alignment) -> list[Finding]:
@@ -14,6 +21,8 @@ def compare_opposites(alignment: Alignment) -> list[Finding]:
     findings = []
     expected, actual = alignment.expected, alignment.actual
     for pair in alignment.opposed:
+        if _converse(pair):
+            continue
         said, got = (
             expected.said(pair.expected.start, pair.expected.end),
             actual.said(pair.actual.start, pair.actual.end),
@@ -30,12 +39,58 @@ def compare_opposites(alignment: Alignment) -> list[Finding]:
     return findings
 
 
+def _converse(pair: Opposed) -> bool:
+    """Whether two words tell one event from its two ends (`sold to`, `bought from`): the roles tell then."""
+    ends = {sense.line: sense.pole for sense in pair.expected.senses if sense.kind == "converse"}
+    return any(ends.get(sense.line, sense.pole) != sense.pole for sense in pair.actual.senses if sense.kind == "converse")
+
+
 def _heavy(alignment: Alignment, start: int, end: int) -> bool:
     return any(token.weight >= 0.4 for token in alignment.expected.tokens[start:end])
 
 
 def _heavy_actual(alignment: Alignment, start: int, end: int) -> bool:
     return any(token.weight >= 0.4 for token in alignment.actual.tokens[start:end])
+
+
+def compare_slot_opposites(alignment: Alignment) -> list[Finding]:
+    """Return the findings on opposites that stand in one another's place, whatever else each may stand for."""
+    findings = []
+    table = alignment.to_actual
+    told = {pair.expected.start for pair in alignment.opposed}
+    for token in alignment.expected.tokens:
+        left, right = table.get(token.place - 1, -9), table.get(token.place + 1, -9)
+        if not token.senses or token.place in told or left < 0 or right - left != 2:
+            continue
+        other = alignment.actual.tokens[left + 1]
+        if token.sign == other.sign and _excludes(token, other):
+            place = alignment.expected.sentence(token.sentence)
+            message = f"polarity: '{token.text}' expected, '{other.text}' got, in '{place}'"
+            findings.append(Finding("opposite", token.text, other.text, 1.0, message))
+    return findings
+
+
+def _excludes(token: Token, other: Token) -> bool:
+    if token.key == other.key or set(token.senses) & set(other.senses):
+        return False
+    ends = {sense.line: sense.pole for sense in token.senses if sense.kind in {"axis", "contrast"}}
+    return any(sense.kind in {"axis", "contrast"} and ends.get(sense.line, sense.pole) != sense.pole for sense in other.senses)
+
+
+def compare_gap(expected: Known, actual: Known) -> list[Finding]:
+    """Return a finding where one text has words that deny by themselves and the other has nothing that denies."""
+    here, there = _denying(expected), _denying(actual)
+    if bool(here) == bool(there):
+        return []
+    said = ", ".join(sorted(here or there))
+    message = f"negation: '{said}' " + ("expected, missing" if here else "added")
+    return [Finding("negative_gap", said if here else "", said if there else "", 1.0, message)]
+
+
+def _denying(known: Known) -> set[str]:
+    document = known.document
+    words = {document.tokens[place].low for place in negative_words(document)} - _FAINT
+    return words | {document.tokens[denial.start].low for denial in known.denials}
 
 
 def compare_denials(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:

@@ -20,7 +20,8 @@ _HALVES = {"half": 0.5, "halves": 0.5, "halb": 0.5, "halbe": 0.5, "halben": 0.5,
 _ARTICLES = frozenset(
     ["a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "uno", "una", "um", "uma", "een", "per", "each", "every", "एक"]
 )
-_TIMES = {"twice": 2.0, "thrice": 3.0, "once": 1.0, "double": 2.0, "triple": 3.0, "zweimal": 2.0, "dreimal": 3.0,
+_TIMES = {"twice": 2.0, "thrice": 3.0, "once": 1.0, "double": 2.0, "triple": 3.0,
+    "couple": 2.0, "zweimal": 2.0, "dreimal": 3.0,
           "einmal": 1.0, "doppelt": 2.0}  # fmt: skip
 _BETWEEN = frozenset(["-", "to", "bis", "à", "a", "~", "〜", "or", "oder", "ou", "o", "et", "and", "und", "から", "से", "tot"])
 _MINUS = frozenset({"minus", "moins", "menos", "meno", "min", "零下", "マイナス", "माइनस", "−"})
@@ -134,12 +135,17 @@ class _Reader:
             return self.fraction(start, end, value)
         begin, value = self.signed(start, value)
         high, end = self.ranged(value, end)
+        if high == value:
+            value, end = self.and_a_half(value, end)
+            high = value
+        part = self.part_of_unit(at, value, start)
+        if part:
+            return part
         named = end + 1 if value >= 1e6 and self.low(end) in {"d", "de", "of"} else end
         unit, after = self.unit(named)
         if unit is None and start < at:
             unit = unit_named(self.tokens[start].text)
-            after, high = self.thousands_after_money(end, high)
-            value = high if high != value and end == at + 1 else value
+            after = end
         if unit is None:
             unit, after = Unit("", 1.0), end
         before_half = value
@@ -147,8 +153,16 @@ class _Reader:
         high = value if high == before_half else high
         return self.measured(value, high, unit, begin, after)
 
-    def thousands_after_money(self, end: int, value: float) -> tuple[int, float]:
-        return end, value
+    def part_of_unit(self, at: int, value: float, start: int) -> int:
+        """`3/4 of an hour`, and `one in four` as a ratio; 0 where neither stands here."""
+        whole = self.number(at + 2)
+        if self.low(at + 1) == "in" and whole and value < whole <= 1000 and self.unit(at + 3)[0] is None:
+            return self.add(value / whole, value / whole, "ratio", start, at + 3)
+        if "/" in self.tokens[at].text and self.low(at + 1) in {"of", "de", "d"} and self.low(at + 2) in _ARTICLES:
+            unit, end = self.unit(at + 3)
+            if unit is not None:
+                return self.add(value * unit.factor, value * unit.factor, unit.dimension, start, end)
+        return 0
 
     def measured(self, low: float, high: float, unit: Unit, start: int, end: int) -> int:
         if unit.dimension in {"celsius", "fahrenheit", "kelvin", "degree"} and self.low(end) in _BELOW_ZERO:
@@ -323,7 +337,7 @@ def _bounded(quantity: Quantity, document: Document) -> None:
         entries = [(entry, end) for entry, end in phrases_at(tokens, at, document.words)] or [
             (tokens[at].key, at + 1)
         ]
-        for job in ("at_least", "at_most", "about"):
+        for job in _BOUNDS:
             if any(
                 entry in document.words.job(job) and _touches(at, end, quantity) for entry, end in entries
             ):
@@ -335,6 +349,7 @@ def _bounded(quantity: Quantity, document: Document) -> None:
                     quantity.bound = quantity.bound or job
 
 
+_BOUNDS = ("at_least", "at_most", "more_than", "less_than", "exactly", "about")
 _TRAILING = ("or ", "以", "未満", "まで", "之", "max", "min", "at ", "内", "से")  # bounds that follow their number
 
 

@@ -19,10 +19,10 @@ _AUXILIARY = _BE | frozenset(
 _SPLITS = frozenset(
     ["but", "while", "whereas", "because", "so", "when", "if", "although", "though", "which", "who", "that", "since", "unless"]
 )
-_ARGUMENT = frozenset({"to", "on", "for", "by"})  # prepositions that a verb's other party may follow
+_ARGUMENT = frozenset({"to", "on", "for", "by", "from", "with"})  # what the other party of a turned verb may follow
 _ALIKE = {"into": "to", "onto": "to", "toward": "to", "towards": "to", "till": "until"}
 _PLAYERS = 14  # words of one sentence whose parts are compared
-_PARTIES = frozenset({"agent", "other", "to", "from"})
+_PARTIES = frozenset({"agent", "other", "to", "on", "for", "with", "from"})
 _ORDER = {"before": 1, "until": 1, "after": -1, "since": -1}
 
 
@@ -33,6 +33,7 @@ class Part:
     role: str
     clause: int
     head: bool
+    named: bool = True
 
 
 def parts_of(document: Document) -> dict[int, Part]:
@@ -131,7 +132,7 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
         ):
             continue
         role = _role(at, verb, governing, passive=passive, turned=pole)
-        parts[token.place] = Part(role, number, token.fact < 0 and _heads(clause, at, document))
+        parts[token.place] = Part(role, number, token.fact < 0 and _heads(clause, at, document), token.fact < 0)
 
 
 def _heads(clause: list[Token], at: int, document: Document) -> bool:
@@ -149,7 +150,7 @@ def _heads(clause: list[Token], at: int, document: Document) -> bool:
 
 def _role(at: int, verb: int | None, governing: str, *, passive: bool, turned: bool) -> str:
     before = verb is not None and at < verb
-    if governing in {"from", "than", *_ORDER} or (governing == "to" and not turned):
+    if governing in {"from", "to", "than", *_ORDER} and not (turned and governing in _ARGUMENT):
         return governing
     if governing == "by" and passive:
         role = "agent"
@@ -274,10 +275,18 @@ def compare_exchanged(alignment: Alignment) -> list[Finding]:
     return findings[:2]
 
 
+def _settled_roles(here: dict[int, Part], there: dict[int, Part], one: int, two: int, table: dict[int, int]) -> bool:
+    """Whether the parts that two words play are known to be the same on both sides, as from active to passive."""
+    if not all(place in here and table[place] in there for place in (one, two)):
+        return False
+    roles = (here[one].role, here[two].role)
+    return roles[0] != roles[1] and roles == (there[table[one]].role, there[table[two]].role) and {"agent", "other"} == set(roles)
+
+
 def _stands_at(alignment: Alignment, slot: int, place: int) -> bool:
     """Whether a place of the actual text has the neighbours that a slot of the expected one has."""
-    keys = [token.key for token in alignment.expected.tokens[max(0, slot - 1) : slot + 2]]
-    others = [token.key for token in alignment.actual.tokens[max(0, place - 1) : place + 2]]
+    keys = [_settled(token) for token in alignment.expected.tokens[max(0, slot - 1) : slot + 2]]
+    others = [_settled(token) for token in alignment.actual.tokens[max(0, place - 1) : place + 2]]
     ends = (slot == 0) == (place == 0)
     return (
         ends
@@ -285,6 +294,11 @@ def _stands_at(alignment: Alignment, slot: int, place: int) -> bool:
         and (keys[0] == others[0] or keys[-1] == others[-1])
         and keys != others
     )
+
+
+def _settled(token: Token) -> str:
+    """A word's key, all articles and possessives being one."""
+    return "the" if token.low in {"the", "a", "an", "your", "our", "his", "her", "their", "its", "my"} else token.key
 
 
 def _listed(document: Document, one: int, two: int) -> bool:
@@ -329,12 +343,14 @@ def _swapped(one: Part, two: Part, other_one: Part, other_two: Part, *, turned: 
         return _order(roles) != _order(others)
     if one.clause != two.clause or other_one.clause != other_two.clause or roles[0] == roles[1]:
         return False
-    if "than" in roles and "than" in others:
+    if "than" in roles and "than" in others and one.named and two.named:
         return (roles.index("than") != others.index("than")) != turned
-    if roles != (others[1], others[0]):
-        return False
+    if set(roles) == {"from", "to"}:
+        return roles == (others[1], others[0])
     heads = one.head and two.head and other_one.head and other_two.head
-    return heads if _PARTIES.issuperset(roles) else set(roles) == {"from", "to"}
+    if not heads or not _PARTIES.issuperset((*roles, *others)) or "agent" not in roles or "agent" not in others:
+        return False
+    return roles.index("agent") != others.index("agent") and (roles == (others[1], others[0]) or "other" in (*roles, *others))
 
 
 def _compared_backwards(expected: Document, actual: Document) -> bool:
@@ -373,6 +389,9 @@ def _finding(document: Document, one: int, two: int) -> Finding:
 def compare_bindings(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
     """Return the findings on values that changed places: what is said of one thing is said of another."""
     values = _facts_aligned(expected, actual)
+    for token in expected.document.tokens:
+        if token.name and token.place in alignment.exact:
+            values[token.place] = alignment.to_actual[token.place]
     places = sorted(values)[:12]
     findings = []
     for one, two in combinations(places, 2):

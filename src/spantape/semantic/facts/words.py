@@ -9,7 +9,8 @@ from spantape.semantic.reading.document import phrases_at
 _WEAK_HEDGES = frozenset(
     ["may", "could", "think", "believe", "expect", "appear", "suggest", "seem", "hope", "guess", "assume", "likely", "unlikely", "can"]
 )
-_SCOPES = ("all", "some", "most", "only")
+_SCOPES = ("none", "few", "some", "most", "all", "only")
+_MODALS = frozenset("may might could can able allow allowed permit permitted entitled possible right".split())
 
 
 def doing(known: Known, job: str) -> list[tuple[str, int]]:
@@ -41,7 +42,8 @@ def doing(known: Known, job: str) -> list[tuple[str, int]]:
 
 def compare_hedging(expected: Known, actual: Known) -> list[Finding]:
     """Return a finding where one text is sure and the other is not."""
-    sure, unsure = _doubt(expected), _doubt(actual)
+    permits = not (_permits(expected) and _permits(actual))
+    sure, unsure = _doubt(expected, firmly=permits), _doubt(actual, firmly=permits)
     if (sure[0] > 0) == (unsure[0] > 0):
         return []
     words = ", ".join(sure[1] or unsure[1])
@@ -52,9 +54,17 @@ def compare_hedging(expected: Known, actual: Known) -> list[Finding]:
     ]
 
 
-def _doubt(known: Known) -> tuple[float, list[str]]:
+def _permits(known: Known) -> bool:
+    return any(token.low in _MODALS or token.key in _MODALS for token in known.document.tokens)
+
+
+def _doubt(known: Known, *, firmly: bool) -> tuple[float, list[str]]:
+    """How unsure a text is, and its words; `may` weighs little where both texts speak of what is allowed."""
     phrases, words = doing(known, "hedge_phrase"), doing(known, "hedge")
-    weight = sum(1.0 for _ in phrases) + sum(0.4 if word in _WEAK_HEDGES else 1.0 for word, _ in words)
+    weight = float(len(phrases))
+    for word, _ in words:
+        modal = firmly and word in {"may", "could"}
+        weight += 0.8 if modal else 0.4 if word in _WEAK_HEDGES else 1.0
     return weight, [said for said, _ in (*phrases, *words)]
 
 
@@ -62,7 +72,7 @@ def compare_scope(expected: Known, actual: Known) -> list[Finding]:
     """Return the findings on how much is spoken of: all, some, most, only."""
     gone, fresh = [], []
     for job in _SCOPES:
-        here, there = doing(expected, job), doing(actual, job)
+        here, there = _scoped(expected, job), _scoped(actual, job)
         if here and not there:
             gone.append((job, here[0][0]))
         if there and not here:
@@ -74,6 +84,17 @@ def compare_scope(expected: Known, actual: Known) -> list[Finding]:
         Finding("scope_dropped", said, "", 1.0, f"scope: '{said}' expected, missing") for _, said in gone
     ]
     return findings + [Finding("scope_added", "", said, 1.0, f"scope: '{said}' added") for _, said in fresh]
+
+
+def _scoped(known: Known, job: str) -> list[tuple[str, int]]:
+    """What tells this much in a text; `not all` is some."""
+    found = doing(known, job)
+    if job not in {"all", "some"}:
+        return found
+    tokens, negators = known.document.tokens, known.document.words.job("negator")
+    every = found if job == "all" else doing(known, "all")
+    partly = [(f"not {said}", place) for said, place in every if place and tokens[place - 1].low in negators]
+    return found + partly if job == "some" else [one for one in found if (f"not {one[0]}", one[1]) not in partly]
 
 
 def compare_refusal(expected: Known, actual: Known) -> list[Finding]:

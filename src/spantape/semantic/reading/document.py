@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from spantape.semantic.lexicon import Lexicon, Sense, lexicon
+from spantape.semantic.lexicon.units import is_unit
 from spantape.semantic.reading.bases import bases, senses_of, stem
 from spantape.semantic.reading.clean import clean, expand_contractions
 from spantape.semantic.reading.filler import without_filler
@@ -102,7 +103,8 @@ def _parted(tokens: list[Token], words: Lexicon, language: str) -> list[Token]:
     found: list[Token] = []
     for token in tokens:
         if token.kind == "word" and not token.text.isalpha() and token.low not in words.known:
-            parts = compound_parts(token.text) if word_value(token.low, language) is None else []
+            whole = word_value(token.low, language) is not None or is_unit(token.text)
+            parts = [] if whole else compound_parts(token.text)
             if len(parts) > 1 and token.low.isascii() is not None:
                 found += [_part(token, part, at) for at, part in enumerate(parts)]
                 continue
