@@ -30,7 +30,9 @@ def test_the_largest_floats_are_finite():
     assert decode_embedding(encode_embedding([largest] * 1000)).tolist() == [largest] * 1000
 
 
-@pytest.mark.parametrize("values", [[], [[1.0]], 1.0, "text", [[1], [1, 2]], None, [float("nan")], [float("inf")], [1e39]])
+@pytest.mark.parametrize(
+    "values", [[], [[1.0]], 1.0, "text", [[1], [1, 2]], None, [float("nan")], [float("inf")], [1e39]]
+)
 def test_what_is_no_vector_is_refused(values):
     with pytest.raises(UsageError, match=r"expected (one vector|finite float32 values)"):
         encode_embedding(values)
