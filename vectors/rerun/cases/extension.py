@@ -281,6 +281,17 @@ def schema() -> Iterator[Case]:
         one,
     )
     yield bad(
+        "shape-object-an-array",
+        lambda b: _as_shape(b, {"object": []}),
+        "steps[0].expected.calls[0][0].arguments.object",
+        one,
+    )
+    yield bad(
+        "calls-without-policy-at-byte",
+        lambda b: step(b, 0)["expected"].update(calls=[]),
+        "steps[0].tolerance.calls",
+    )
+    yield bad(
         "shape-of-two",
         lambda b: _as_shape(b, {"object": {}, "array": []}),
         "steps[0].expected.calls[0][0].arguments",
