@@ -249,6 +249,33 @@ def test_an_answer_that_a_tolerance_cannot_compare_is_named(path):
         list(rerun.cut(tape, steps=[1], tolerance="structural"))
 
 
+POLICY = """
+version = 1
+tolerance = "byte"
+[calls]
+order = "any"
+arguments = "shape"
+[steps."POST /v1/embeddings"]
+tolerance = "semantic:0.5"
+[steps.0]
+tolerance = "structural"
+"""
+
+
+def test_a_policy_sets_the_tolerance_of_each_step(every, tmp_path):
+    (tmp_path / "policy.toml").write_text(POLICY)
+
+    def stated(**settings):
+        cut = rerun.cut(every.path, policy=tmp_path / "policy.toml", **settings)
+        return [(one.bundle["steps"][0] if "steps" in one.bundle else one.bundle)["tolerance"] for one in cut]
+
+    structural = {"level": "structural", "calls": {"order": "any", "arguments": "shape"}}
+    semantic, byte = {"level": "semantic", "threshold": 0.5}, {"level": "byte"}
+    assert stated() == [structural, byte, byte, byte, semantic]
+    exact = {"level": "structural", "calls": {"order": "exact", "arguments": "digest"}}
+    assert stated(tolerance="structural:exact") == [structural, exact, exact, exact, semantic]
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -462,6 +489,7 @@ def test_the_command_fails_where_a_call_is_lost_or_there_is_none(command, path, 
         ("--step", "7"),
         ("--step", "x"),
         ("-k", "nowhere.key"),
+        ("--policy", "nowhere.toml"),
     ],
 )
 def test_wrong_usage_of_the_command_is_2(command, every, tmp_path, wrong):

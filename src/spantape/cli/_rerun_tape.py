@@ -40,11 +40,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--tolerance",
-    default="byte",
-    show_default=True,
     metavar="LEVEL[,LEVEL]",
-    help="byte, semantic[:COSINE] or structural[:ORDER][:ARGUMENTS]; of several, the first that an answer fits.",
+    help="byte (the default), semantic[:COSINE] or structural[:ORDER][:ARGUMENTS]; of several, the first that fits.",
 )
+@click.option("--policy", type=click.Path(), metavar="FILE", help="Tolerance per step, in TOML.")
 @click.option(
     "--runtime",
     "runtimes",
@@ -63,7 +62,8 @@ def cut_command(
     output: str,
     source: str | None,
     steps: tuple[int, ...],
-    tolerance: str,
+    tolerance: str | None,
+    policy: str | None,
     runtimes: tuple[str, ...],
     redacted: bool,
     run_id: str | None,
@@ -92,6 +92,7 @@ def cut_command(
         steps=chosen,
         key=key,
         tolerance=tolerance,
+        policy=policy,
         runtime=runtime,
         redacted=redacted,
         skipped=skipped.append,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
@@ -28,9 +28,9 @@ class Endpoint:
     `headers` are sent as they are. `api_key` goes into the header that the API wants, and is sent only where given.
     """
 
-    base_url: str
-    headers: tuple[tuple[str, str], ...] = ()
-    api_key: str | None = None
+    base_url: str = field(repr=False)  # it may carry credentials, as may the rest
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    api_key: str | None = field(default=None, repr=False)
     timeout_s: float = 600.0
 
     def url(self, api: Api) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, cast, get_args
 
 from spantape.errors import UsageError
 from spantape.tolerance.calls import Arguments, CallPolicy, Order
 from spantape.tolerance.level import Level, parse_tolerance
+
+if TYPE_CHECKING:
+    from spantape.tolerance.policy import Policy
 
 DEFAULT_THRESHOLD: Final = 0.9
 
@@ -64,6 +67,20 @@ def tolerances_of(given: str | RerunTolerance | Sequence[RerunTolerance]) -> tup
     if not found:
         raise UsageError("got no tolerance, expected at least one")
     return found
+
+
+def tolerances_in(
+    policy: Policy, index: int, name: str, otherwise: tuple[RerunTolerance, ...] | None
+) -> tuple[RerunTolerance, ...]:
+    """What `policy` says of the step at `index`, which `spantape diff` calls `name`.
+
+    Where it has no rule for the step, `otherwise` holds, and without that the policy's own default.
+    """
+    said = policy.of_step(index, name).tolerance
+    if said is policy.tolerance and otherwise is not None:
+        return otherwise
+    threshold = DEFAULT_THRESHOLD if said.threshold is None else said.threshold
+    return (RerunTolerance(said.level, threshold, policy.calls),)
 
 
 def _tolerance(text: str) -> RerunTolerance:

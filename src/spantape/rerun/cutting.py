@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
 from spantape.errors import NotCut, SchemaViolation, UsageError
@@ -22,11 +23,14 @@ from spantape.rerun.bundles import Bundle, capture
 from spantape.rerun.cut_evidence import V01_EMBEDDER, Evidence, Measure, UnfitError
 from spantape.rerun.cut_runtime import Runtimes, check_runtime, runtime_at
 from spantape.rerun.cut_step import REDACTED_KINDS, Heard, hear, kinds_of
-from spantape.rerun.cut_tolerance import RerunTolerance, tolerances_of
+from spantape.rerun.cut_tolerance import RerunTolerance, tolerances_in, tolerances_of
 from spantape.rerun.keys import PrivateKey
 from spantape.rerun.schema import EXTENDED
 from spantape.rerun.wire import Call
+from spantape.tape.diff import step_name
 from spantape.tape.model import Step, Tape
+from spantape.tape.read import read_tape
+from spantape.tolerance.policy import Policy, effective_policy
 
 if TYPE_CHECKING:
     from spantape.semantic.embedders import Embedder
@@ -70,17 +74,19 @@ class Cutter:
 
     `runtime` is where the model runs: for every host, or by host (`{"localhost:8000": "local-vllm"}`), others being
     "cloud". `redacted` takes redacted steps as they stand. The embedder, by default the best that is installed,
-    serves semantic tolerance. Of several tolerances, the first that can compare an answer is the step's.
+    serves semantic tolerance. Of several tolerances, by default byte alone, the first that can compare an answer is the
+    step's; where a `policy` has a rule for the step, that one holds instead.
 
     Raises:
         UsageError: a runtime is none that is known.
     """
 
     key: PrivateKey | None = None
-    tolerances: tuple[RerunTolerance, ...] = (RerunTolerance(),)
+    tolerances: tuple[RerunTolerance, ...] | None = None
     runtime: Runtimes = "cloud"
     redacted: bool = False
     embedder: Embedder | None = None
+    policy: Policy | None = None
 
     def __post_init__(self) -> None:
         given = [self.runtime] if isinstance(self.runtime, str) else self.runtime.values()
@@ -96,7 +102,7 @@ class Cutter:
         """
         heard = hear(step, path=path, redacted=() if self.redacted else frozenset(kinds))
         try:
-            tolerance, evidence = self._measured(heard)
+            tolerance, evidence = self._measured(heard, self._tolerances(step))
             record = self._record(heard, tolerance, evidence)
             bundle = capture(record, self.key)
         except UnfitError as error:
@@ -107,8 +113,15 @@ class Cutter:
         seen = output_record(heard, evidence, extended=extended)
         return Cut(step.index, heard.call, record, bundle, {"steps": [seen]} if extended else seen)
 
-    def _measured(self, heard: Heard) -> tuple[RerunTolerance, Evidence]:
-        *others, last = self.tolerances
+    def _tolerances(self, step: Step) -> tuple[RerunTolerance, ...]:
+        if self.policy is None:
+            return self.tolerances or (RerunTolerance(),)
+        return tolerances_in(self.policy, step.index, step_name(step), self.tolerances)
+
+    def _measured(
+        self, heard: Heard, tolerances: tuple[RerunTolerance, ...]
+    ) -> tuple[RerunTolerance, Evidence]:
+        *others, last = tolerances
         for tolerance in others:
             try:
                 return tolerance, self._evidence(tolerance, heard)
@@ -157,11 +170,12 @@ def output_record(heard: Heard, evidence: Evidence, *, extended: bool) -> dict[s
 
 
 def cut(
-    tape: Tape,
+    tape: Tape | str | PathLike[str],
     *,
     steps: Iterable[int] | None = None,
     key: PrivateKey | None = None,
-    tolerance: str | RerunTolerance | Sequence[RerunTolerance] = "byte",
+    tolerance: str | RerunTolerance | Sequence[RerunTolerance] | None = None,
+    policy: Policy | str | PathLike[str] | None = None,
     runtime: Runtimes = "cloud",
     redacted: bool = False,
     embedder: Embedder | None = None,
@@ -170,16 +184,27 @@ def cut(
     """The evidence of the calls of a model on `tape`, in order; each unpacks into (step record, bundle, actual record).
 
     `steps` are the indexes of those to cut, by default all. Bundles are signed where a `key` is given. `tolerance`
-    is said as `cut_tolerance` reads it. For the rest see `Cutter`. Of all steps, those that cannot be cut are left
-    out, and `skipped` is called with each; one that was asked for by its index is an error.
+    is said as `cut_tolerance` reads it, by default byte; a `policy` (a `Policy`, or the path of its TOML file) sets it
+    per step, and `tolerance` then replaces the policy's own default. For the rest see `Cutter`. Of all steps, those
+    that cannot be cut are left out, and `skipped` is called with each; one that was asked for by its index is an error.
 
     Raises:
         NotCut: a step that was asked for cannot be cut.
-        UsageError: a setting means nothing, or the tape has no such step.
+        TapeError: a path was given, and its tape cannot be read.
+        UsageError: a setting means nothing, or the tape has no such step; PolicyError, one of it: the policy cannot be
+            read.
     """
-    cutter = Cutter(key, tolerances_of(tolerance), runtime, redacted, embedder)
-    chosen = _chosen(tape, steps)
-    return _cut_each(cutter, tape, chosen, skipped if steps is None else None, whole=steps is None)
+    cutter = Cutter(
+        key,
+        None if tolerance is None else tolerances_of(tolerance),
+        runtime,
+        redacted,
+        embedder,
+        None if policy is None else effective_policy(None, policy),
+    )
+    read = tape if isinstance(tape, Tape) else read_tape(tape)
+    chosen = _chosen(read, steps)
+    return _cut_each(cutter, read, chosen, skipped if steps is None else None, whole=steps is None)
 
 
 def _chosen(tape: Tape, steps: Iterable[int] | None) -> list[Step]:
