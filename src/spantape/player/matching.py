@@ -1,4 +1,4 @@
-"""Which recorded exchange answers a request: first by digest, then in canonical form, then whatever its placeholders.
+"""Which recorded exchange answers a request: by digest, in canonical form, whatever its placeholders, by a known part.
 
 The canonical index is built step by step, only when a digest is not found, and only among steps of the same method,
 path, query and headers; a program that asks in recorded order makes it one step longer for each call.
@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from spantape._model import Headers, Request, digest
 from spantape.errors import TapeError
 from spantape.player.canonical import PLACEHOLDER, canonical_body, has_placeholder, renumbered
+from spantape.player.partial import Partial
 from spantape.player.rules import MatchRules
 from spantape.tape.model import ExchangeStep
 
@@ -138,6 +139,7 @@ class Matcher:
         self._keys: dict[int, Exact] = {}
         self._exact: dict[Exact, Queue] = {}
         self._lanes: dict[Route, Lane] | None = None
+        self._partial: Partial | None = None
         for position, step in steps:
             self._keys[position] = (
                 self.routes.of(step.method, step.url, step.request_headers),
@@ -154,6 +156,8 @@ class Matcher:
     def enqueue(self, positions: Iterable[int]) -> None:
         """Make these positions answerable, in this order; others are never found."""
         self._order = list(positions)
+        answerable = ((position, self._steps[position]) for position in self._order)
+        self._partial = Partial(answerable, self.rules, self.routes.of)
         for position in self._order:
             self._exact.setdefault(self._keys[position], deque()).append(position)
 
@@ -192,6 +196,11 @@ class Matcher:
         if found is None and forms.renumbered is not None:
             found = _taken(lane.renumbered, forms.renumbered, take)
         return found
+
+    def find_partial(self, request: Request, take: Take) -> int | None:
+        """A step whose recording holds only a part of its request, and that part agrees; or None."""
+        queues = () if self._partial is None else self._partial.queues(request)
+        return next((found for queue in queues if (found := take(queue)) is not None), None)
 
     def equal_to(self, route: Route, forms: Forms) -> list[int]:
         """Every position whose request is canonically the same, answered or not, in recorded order."""
