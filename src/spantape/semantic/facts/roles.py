@@ -156,7 +156,7 @@ def _role(at: int, verb: int | None, governing: str, *, passive: bool, turned: b
         role = "agent"
     elif before and not governing:
         role = "other" if passive else "agent"
-    elif verb is None or (governing and governing not in _ARGUMENT):
+    elif verb is None or (governing and not (turned and governing in _ARGUMENT)):
         return governing
     else:
         role = "other"
@@ -265,9 +265,11 @@ def compare_exchanged(alignment: Alignment) -> list[Finding]:
             if left + 1 != image and right - 1 != image:
                 moved.append(token.place)
     findings = []
+    here, there = parts_of(alignment.expected), parts_of(alignment.actual)
     for one, two in combinations(moved[:40], 2):
         if (
-            _stands_at(alignment, one, table[two])
+            not _settled_roles(here, there, one, two, table)
+            and _stands_at(alignment, one, table[two])
             and _stands_at(alignment, two, table[one])
             and not _listed(alignment.expected, one, two)
         ):
@@ -398,7 +400,7 @@ def compare_bindings(expected: Known, actual: Known, alignment: Alignment) -> li
         agree = differ = 0
         for place, other in alignment.to_actual.items():
             token = expected.document.tokens[place]
-            if token.weight < 1 or (abs(place - one) > 12 and abs(place - two) > 12):
+            if token.weight < 1 or token.name or (abs(place - one) > 12 and abs(place - two) > 12):
                 continue
             near = _nearer(expected.document, place, one, two)
             far = _nearer(actual.document, other, values[one], values[two])
