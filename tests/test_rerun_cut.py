@@ -13,7 +13,15 @@ from cli_tapes import line, make_runner, write_lines
 from rerun_calls import EVERY, HISTORY, SAMPLED, STREAMED, chat, claude, embeddings, responses
 from rerun_calls import record as recorded
 from spantape import rerun
-from spantape.errors import BadSignature, NotCut, NotVerified, TapeError, UnknownKey, UsageError
+from spantape.errors import (
+    BadSignature,
+    NotCut,
+    NotVerified,
+    SchemaViolation,
+    TapeError,
+    UnknownKey,
+    UsageError,
+)
 from spantape.rerun import PrivateKey, TrustPolicy, check, sha256_of, to_bytes, verify
 from spantape.rerun.cut_files import name_of
 from spantape.rerun.cut_runtime import runtimes_of
@@ -306,6 +314,44 @@ def test_a_word_that_says_no_tolerance_is_refused(given):
         RerunTolerance("semantic", 1.5)
 
 
+# --- several steps in one bundle ---------------------------------------------------------------------------------
+
+
+def test_a_whole_run_is_one_bundle_under_one_signature(every):
+    steps = list(rerun.cut(every, key=KEY, tolerance="semantic:0.9"))
+    record, bundle, actual = whole = rerun.together(steps, KEY)
+    verify(bundle, actual, TRUST)
+    assert rerun.capture(record, KEY) == bundle
+    assert [step["id"] for step in bundle["steps"]] == [f"step-{index}" for index in range(5)]
+    assert [one.inputs for one in rerun.step_inputs(whole.inputs)] == [one.call.inputs for one in steps]
+    actual["steps"].pop(2)
+    with pytest.raises(NotVerified, match="StepCountMismatch"):
+        verify(bundle, actual, TRUST)
+
+
+def test_a_bundle_of_no_step_or_of_one_twice_is_none(every):
+    with pytest.raises(UsageError, match="got no step"):
+        rerun.together([])
+    with pytest.raises(SchemaViolation, match="id"):
+        rerun.together(list(rerun.cut(every, steps=[1])) * 2)
+
+
+def test_the_command_makes_one_bundle_of_all(command, every, key, tmp_path):
+    ran = command("rerun", "cut", every.path, "-k", key, "-o", tmp_path / "out", "--together")
+    assert (ran.code, ran.out) == (0, f"{tmp_path / 'out' / 'run.rr'}\n")
+    bundle = tmp_path / "out" / "run.rr"
+    assert (
+        command("rerun", "verify", bundle, bundle.with_suffix(".actual.json"), "--trust", f"{key}.pub").code
+        == 0
+    )
+    inputs = bundle.with_suffix(".inputs.json")
+    again = command("rerun", "apply", bundle, "--inputs", inputs, "--tape", every.path)
+    assert again.code == 0
+    again_path = tmp_path / "again.json"
+    again_path.write_text(again.out)
+    assert command("rerun", "verify", bundle, again_path, "--trust", f"{key}.pub").code == 0
+
+
 # --- settings ----------------------------------------------------------------------------------------------------
 
 
@@ -456,7 +502,7 @@ def test_the_command_names_what_it_leaves_out(command, path, tmp_path):
     recorded(path, failing, chat, script=[error(429), text("Hi.")])
     ran = command("rerun", "cut", path, "-o", tmp_path, "--json")
     assert ran.code == 0
-    assert [(one["step"], one["version"]) for one in ran.json()["bundles"]] == [(2, "0.1")]
+    assert [(one["steps"], one["version"]) for one in ran.json()["bundles"]] == [([2], "0.1")]
     assert [(one["step"], one["why"]) for one in ran.json()["skipped"]] == [(0, "other"), (1, "failed")]
     assert f"spantape: tape '{path}', step 1: was answered with status 429" in ran.err
     refused = command("rerun", "cut", path, "-o", tmp_path, "--step", 1)

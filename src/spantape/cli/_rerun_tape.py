@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from spantape.errors import NotCut
 if TYPE_CHECKING:
     from spantape.rerun.apply_endpoint import Endpoint
     from spantape.rerun.cutting import Cut
+    from spantape.rerun.keys import PrivateKey
     from spantape.tape.model import Tape
 
 
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--redacted", is_flag=True, help="Cut redacted steps too: their placeholders are what is signed."
 )
+@click.option("--together", is_flag=True, help="Make one bundle, NAME.rr, of all that is cut.")
 @click.option("--run", "run_id", metavar="ID", help="The run to cut, where the file holds several.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def cut_command(
@@ -66,6 +69,7 @@ def cut_command(
     policy: str | None,
     runtimes: tuple[str, ...],
     redacted: bool,
+    together: bool,
     run_id: str | None,
     as_json: bool,
 ) -> int:
@@ -76,7 +80,6 @@ def cut_command(
 
     Example: spantape rerun cut run.tape --key signing.key -o evidence
     """
-    from spantape.rerun.cut_files import name_of, write_cut
     from spantape.rerun.cut_runtime import runtimes_of
     from spantape.rerun.cutting import cut
     from spantape.tape.read import read_tape
@@ -85,34 +88,51 @@ def cut_command(
     with working(f"reading {tape}"):
         read = read_tape(tape, run=run_id)
     skipped: list[NotCut] = []
-    told: list[dict[str, Any]] = []
-    chosen = steps or None
-    for made in cut(
+    made = cut(
         read,
-        steps=chosen,
+        steps=steps or None,
         key=key,
         tolerance=tolerance,
         policy=policy,
         runtime=runtime,
         redacted=redacted,
         skipped=skipped.append,
-    ):
-        path = write_cut(output, name_of(read.path, made.step), made)
-        told.append({"step": made.step, "bundle": str(path), "version": made.version})
-        _tell(made, str(path), as_json)
+    )
+    told = list(_written(made, output, read.path, key, together=together))
     for left in skipped:
         say(f"spantape: {left}")
     say(f"{counted(len(told), 'bundle')}, {'not signed' if key is None else f'signed by {key.id}'}")
     if as_json:
         put_json({"bundles": told, "skipped": [_left(left) for left in skipped]})
+    else:
+        for one in told:
+            put(one["bundle"])
     return 1 if not told or any(left.why in ("lost", "unfit") for left in skipped) else 0
 
 
-def _tell(made: Cut, path: str, as_json: bool) -> None:
-    if made.beyond_v01:
-        say(f"step {made.step}: version {made.version}, not 0.1 ({', '.join(made.beyond_v01)})")
-    if not as_json:
-        put(path)
+def _written(
+    cuts: Iterator[Cut], output: str, tape: str | None, key: PrivateKey | None, *, together: bool
+) -> Iterator[dict[str, Any]]:
+    """What was written: a bundle for each step, or one of all."""
+    from spantape.rerun.cut_files import name_of, write_cut
+    from spantape.rerun.cut_together import together as in_one
+
+    if together:
+        steps = list(cuts)
+        if steps:
+            whole = in_one(steps, key)
+            path = write_cut(output, name_of(tape), whole)
+            yield _line([one.step for one in steps], str(path), whole.bundle)
+        return
+    for one in cuts:
+        path = write_cut(output, name_of(tape, one.step), one)
+        if one.beyond_v01:
+            say(f"step {one.step}: version {one.version}, not 0.1 ({', '.join(one.beyond_v01)})")
+        yield _line([one.step], str(path), one.bundle)
+
+
+def _line(steps: list[int], path: str, bundle: dict[str, Any]) -> dict[str, Any]:
+    return {"steps": steps, "bundle": path, "version": bundle["rerun_version"]}
 
 
 def _left(left: NotCut) -> dict[str, Any]:

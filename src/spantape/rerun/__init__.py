@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from spantape.rerun.apply_endpoint import Endpoint
     from spantape.rerun.apply_inputs import StepInputs, read_step_inputs, step_inputs
     from spantape.rerun.applying import apply
+    from spantape.rerun.cut_together import Together, together
     from spantape.rerun.cutting import Cut, Cutter, cut
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "PublicKey",
     "Result",
     "StepInputs",
+    "Together",
     "TrustPolicy",
     "TrustedKey",
     "Verified",
@@ -72,6 +74,7 @@ __all__ = [
     "sign",
     "step_inputs",
     "to_bytes",
+    "together",
     "verify",
     "write_bundle",
 ]
@@ -80,6 +83,7 @@ _HOMES = {
     "apply_endpoint": ("Endpoint",),
     "apply_inputs": ("StepInputs", "read_step_inputs", "step_inputs"),
     "applying": ("apply",),
+    "cut_together": ("Together", "together"),
     "cutting": ("Cut", "Cutter", "cut"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -18,19 +18,20 @@ import msgspec
 from spantape.errors import EvidenceError
 from spantape.rerun.apply_inputs import inputs_document
 from spantape.rerun.bundles import to_bytes
+from spantape.rerun.cut_together import Together
 from spantape.rerun.cutting import Cut
 
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST: Final = 80
 
 
-def name_of(tape: str | None, step: int) -> str:
-    """The name of the files of a step, safe on any file system: `run-step-0003` of `run.tape`."""
-    stem = _UNSAFE.sub("-", Path(tape or "").stem)[:_LONGEST].strip(".-")
-    return f"{stem or 'run'}-step-{step:04d}"
+def name_of(tape: str | None, step: int | None = None) -> str:
+    """The name of the files of a step, safe on any file system: `run-step-0003` of `run.tape`, `run` of all steps."""
+    stem = _UNSAFE.sub("-", Path(tape or "").stem)[:_LONGEST].strip(".-") or "run"
+    return stem if step is None else f"{stem}-step-{step:04d}"
 
 
-def write_cut(directory: str | PathLike[str], name: str, made: Cut) -> Path:
+def write_cut(directory: str | PathLike[str], name: str, made: Cut | Together) -> Path:
     """The path of the bundle, written into `directory` with the records beside it; old ones are replaced.
 
     Raises:
@@ -38,7 +39,8 @@ def write_cut(directory: str | PathLike[str], name: str, made: Cut) -> Path:
     """
     place = Path(directory)
     write_json(place / f"{name}.actual.json", made.actual)
-    write_json(place / f"{name}.inputs.json", inputs_document(made.call))
+    inputs = made.inputs if isinstance(made, Together) else inputs_document(made.call)
+    write_json(place / f"{name}.inputs.json", inputs)
     bundle = place / f"{name}.rr"
     write_whole(bundle, to_bytes(made.bundle), what="bundle")
     return bundle

@@ -14,7 +14,7 @@ is one of our extension, which takes sampling as the request gave it: a value th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,7 +25,6 @@ from spantape.rerun.cut_runtime import Runtimes, check_runtime, runtime_at
 from spantape.rerun.cut_step import REDACTED_KINDS, Heard, hear, kinds_of
 from spantape.rerun.cut_tolerance import RerunTolerance, tolerances_in, tolerances_of
 from spantape.rerun.keys import PrivateKey
-from spantape.rerun.schema import EXTENDED
 from spantape.rerun.wire import Call
 from spantape.tape.diff import step_name
 from spantape.tape.model import Step, Tape
@@ -45,7 +44,8 @@ class Cut:
     """One step as evidence; it unpacks into (record, bundle, actual).
 
     `record` is the step record that `capture` took, `actual` the record of what the tape itself answers, which the
-    bundle verifies. `step` is the step's index on its tape, `call` what it asked in full.
+    bundle verifies. `step` is the step's index on its tape, `call` what it asked in full. `beyond_v01` says in words
+    what v0.1 has no place for, () for a v0.1 bundle; `extended` is record and actual as a step of the extension.
     """
 
     step: int
@@ -53,6 +53,8 @@ class Cut:
     record: dict[str, Any]
     bundle: Bundle
     actual: dict[str, Any]
+    beyond_v01: tuple[str, ...] = ()
+    extended: tuple[dict[str, Any], dict[str, Any]] = field(default=({}, {}), repr=False)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter((self.record, self.bundle, self.actual))
@@ -61,11 +63,6 @@ class Cut:
     def version(self) -> str:
         """The version of the bundle."""
         return str(self.bundle["rerun_version"])
-
-    @property
-    def beyond_v01(self) -> tuple[str, ...]:
-        """What v0.1 has no place for, in words; () for a v0.1 bundle."""
-        return tuple(_beyond_v01(self.record["steps"][0])) if "steps" in self.record else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +99,22 @@ class Cutter:
         """
         heard = hear(step, path=path, redacted=() if self.redacted else frozenset(kinds))
         try:
-            tolerance, evidence = self._measured(heard, self._tolerances(step))
-            record = self._record(heard, tolerance, evidence)
-            bundle = capture(record, self.key)
+            return self._cut(step.index, heard, *self._measured(heard, self._tolerances(step)))
         except UnfitError as error:
             raise NotCut(str(error), why="unfit", path=path, step=step.index) from error
         except SchemaViolation as error:
             raise NotCut(error.reason, why="lost", path=path, step=step.index, field=error.field) from error
-        extended = bundle["rerun_version"] == EXTENDED
-        seen = output_record(heard, evidence, extended=extended)
-        return Cut(step.index, heard.call, record, bundle, {"steps": [seen]} if extended else seen)
+
+    def _cut(self, index: int, heard: Heard, tolerance: RerunTolerance, evidence: Evidence) -> Cut:
+        record = self._record(heard, tolerance, evidence)
+        seen = output_record(heard, evidence, extended=True)
+        beyond = tuple(_beyond_v01(record))
+        own: dict[str, Any] = {"steps": [record]}
+        actual: dict[str, Any] = {"steps": [seen]}
+        if not beyond:
+            own = {**record, "expected": evidence.expected()}
+            actual = output_record(heard, evidence, extended=False)
+        return Cut(index, heard.call, own, capture(own, self.key), actual, beyond, (record, seen))
 
     def _tolerances(self, step: Step) -> tuple[RerunTolerance, ...]:
         if self.policy is None:
@@ -133,10 +136,11 @@ class Cutter:
         return Measure(tolerance, self.embedder).of_transcript(heard.transcript, heard.model)
 
     def _record(self, heard: Heard, tolerance: RerunTolerance, evidence: Evidence) -> dict[str, Any]:
+        """The step record as a step of the extension."""
         model = {"vendor": heard.vendor, "id": heard.call.model}
         if heard.fingerprint is not None:
             model["fingerprint"] = heard.fingerprint
-        record = {
+        return {
             "model": model,
             "sampling": heard.call.sampling,
             "inputs": heard.call.inputs,
@@ -144,9 +148,6 @@ class Cutter:
             "tolerance": tolerance.member(),
             "expected": evidence.expected(extended=True),
         }
-        if any(_beyond_v01(record)):
-            return {"steps": [record]}
-        return {**record, "expected": evidence.expected()}
 
 
 def _beyond_v01(record: dict[str, Any]) -> Iterator[str]:
