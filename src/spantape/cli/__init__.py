@@ -16,6 +16,7 @@ import click
 
 from spantape._version import __version__
 from spantape.cli._attest import attest_command, prove_command
+from spantape.cli._collect import collect_command
 from spantape.cli._convert import export_command, import_command
 from spantape.cli._demo import demo_command
 from spantape.cli._diff import diff_command
@@ -51,6 +52,7 @@ def cli(settings: _Settings, debug: bool) -> None:
 for _command in (
     demo_command,
     run_command,
+    collect_command,
     show_command,
     verify_command,
     attest_command,

@@ -17,7 +17,8 @@ from spantape.tape.read import load
 
 _OTHERS: Final = re.compile(r"[^a-z0-9]+")
 _NAME_CHARACTERS: Final = 40
-_ID_CHARACTERS: Final = 12
+ID_CHARACTERS: Final = 12
+"""How much of a run's id a file name holds at most."""
 
 
 def stamp(time_ns: int) -> str:
@@ -27,7 +28,7 @@ def stamp(time_ns: int) -> str:
 
 def short_id(run_id: str) -> str:
     """The part of a run's id that its file name ends in: nothing that a file system would mind."""
-    return _OTHERS.sub("-", run_id.lower())[:_ID_CHARACTERS]
+    return _OTHERS.sub("-", run_id.lower())[:ID_CHARACTERS]
 
 
 def stem(started_ns: int, name: str, run_id: str) -> str:
