@@ -25,7 +25,8 @@ from spantape.tape.volatile import is_volatile
 from spantape.tolerance.level import SEVERITIES, Severity, Tolerance, gravest
 
 if TYPE_CHECKING:
-    from spantape.tape.weighing import WeighedDifference, Weigher
+    from spantape.tape.places import WeighedDifference
+    from spantape.tape.weighing import Weigher
     from spantape.tolerance.policy import Policy
 
 Kind = Literal["answer", "request", "new", "vanished"]

@@ -7,64 +7,24 @@ not again in every request behind it.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from spantape._dialects import Dialect
-from spantape._fields import MISSING, FieldDifference
+from spantape._fields import MISSING
 from spantape.errors import NotReplayable
-from spantape.semantic.structured import compare_structured, value_differences
 from spantape.tape.answers import Said, dialect_of, said_in
 from spantape.tape.carried import Carried
 from spantape.tape.diff import body_value, step_name
 from spantape.tape.fingerprint import descriptor
 from spantape.tape.model import AgentStep, ExchangeStep, Step, ToolStep
-from spantape.tape.volatile import is_volatile
+from spantape.tape.places import Compare, Comparison, Places, WeighedDifference
 from spantape.tolerance.calls import CallPolicy, ToolCall, argument_shape, call_differences, describe_call
-from spantape.tolerance.level import Severity
 from spantape.tolerance.policy import Policy, StepPolicy
 
 _CALL: Final = frozenset({"kind", "name", "method", "path", "request", "arguments"})
 _COUNTED: Final = 1000  # differences found in one step
-_REASONS: Final = 3  # reasons of a comparison that are told
-_PLACES_OF_TEXT: Final = frozenset(
-    {"content", "text", "input", "system", "prompt", "instructions", "thinking"}
-)
-_LAST_NAME: Final = re.compile(r"([^.\[\]]+)(?:\[\d+\])*$")
-_WORDS: Final = 4  # words that make a string prose
-
-
-class Comparison(Protocol):
-    """What a comparison of two texts gives: see `spantape.semantic.compare`."""
-
-    @property
-    def score(self) -> float:
-        """How alike the texts are, in [0, 1]."""
-        ...
-
-    @property
-    def verdict(self) -> str:
-        """One of "same", "different", "inconclusive"."""
-        ...
-
-    @property
-    def reasons(self) -> Sequence[str]:
-        """Why, the gravest first."""
-        ...
-
-
-Compare = Callable[[str, str], Comparison]
-
-
-@dataclass(frozen=True, slots=True)
-class WeighedDifference(FieldDifference):
-    """A difference with how grave it is, and why where a comparison of texts said it."""
-
-    severity: Severity = "structure"
-    reason: str = ""
 
 
 class Weigher:
@@ -89,8 +49,9 @@ class Weigher:
         one, other = descriptor(first), descriptor(second)
         if one == other:
             return []
+        self._carried.advance(first.span.started_ns)
         tool = first.name if isinstance(first, ToolStep) else None
-        step = _Step(self, self.policy.of_step(first.index, step_name(first), tool))
+        step = Places(self, self.policy.of_step(first.index, step_name(first), tool), first.span)
         changed = [key for key in one if one[key] != other.get(key, MISSING)]
         if same_call:
             changed = [key for key in changed if key not in _CALL]
@@ -117,10 +78,13 @@ class Weigher:
             self._compare = compare
         return self._compare(first, second)
 
-    @property
-    def carried(self) -> Carried:
-        """What the runs carry along from earlier steps."""
-        return self._carried
+    def is_carried(self, first: Any, second: Any) -> bool:
+        """Whether the runs carry this difference along from an earlier step."""
+        return (first, second) in self._carried
+
+    def carry(self, first: Any, second: Any, *, at_ns: int) -> None:
+        """What the runs carry along from a step on that ended then."""
+        self._carried.note(first, second, at_ns=at_ns)
 
 
 def _exceeds(policy: StepPolicy, difference: WeighedDifference) -> bool:
@@ -128,102 +92,10 @@ def _exceeds(policy: StepPolicy, difference: WeighedDifference) -> bool:
     return tolerance != "ignore" and not tolerance.tolerates(difference.severity)
 
 
-class _Step:
-    """The differences of one pair of steps, as they are found."""
-
-    def __init__(self, weigher: Weigher, policy: StepPolicy) -> None:
-        self.weigher, self.policy = weigher, policy
-        self.found: list[WeighedDifference] = []
-        self.seen = 0  # differences, those too that are ignored or carried along
-
-    def add(self, path: str, first: Any, second: Any, severity: Severity, reason: str = "") -> None:
-        """Note a difference, unless the policy ignores its place."""
-        self.seen += 1
-        if self.policy.rule_at(path) != "ignore":
-            self.found.append(WeighedDifference(path, first, second, severity, reason))
-
-    def text(self, path: str, first: str, second: str) -> None:
-        """Severity two texts: as data where both are, else by what they mean."""
-        if first == second or self._is_carried(first, second):
-            return
-        rule = self._rule(loose=True)
-        parsed = compare_structured(first, second, texts=lambda inner, a, b: rule(_under(path, inner), a, b))
-        if parsed.verdict == "same":
-            self.add(path, first, second, "bytes", "the same data")
-        elif parsed.verdict == "different":
-            self._add_values(path, list(parsed.differences))
-        else:
-            self._by_meaning(path, first, second)
-
-    def values(self, path: str, first: Any, second: Any, *, loose: bool, dialect: bool = False) -> None:
-        """Severity two JSON values; where `loose`, prose in them by what it means, else every string exactly."""
-        rule = self._rule(loose=loose, dialect=dialect)
-        self._add_values("", value_differences(first, second, texts=rule, path=path), dialect=dialect)
-
-    def _add_values(self, path: str, found: list[FieldDifference], *, dialect: bool = False) -> None:
-        for difference in found:
-            if self._is_carried(difference.recorded, difference.got):
-                continue
-            place = _under(path, difference.path)
-            severity: Severity = "bytes" if dialect and is_volatile(place) else "structure"
-            self.add(place, difference.recorded, difference.got, severity)
-
-    def _rule(self, *, loose: bool, dialect: bool = False) -> Callable[[str, str, str], bool]:
-        """What decides on two strings in a value: True where they are equal, or their difference is noted by itself."""
-
-        def rule(path: str, first: str, second: str) -> bool:
-            if self._is_carried(first, second):
-                return True
-            if (loose and _is_prose(first) and _is_prose(second)) or self._is_text(path, dialect=dialect):
-                self.text(path, first, second)
-                return True
-            parsed = compare_structured(first, second)
-            if parsed.verdict == "different":
-                self._add_values(path, list(parsed.differences))
-            elif parsed.verdict == "same":
-                self.add(path, first, second, "bytes", "the same data")
-            return parsed.verdict != "undecided"
-
-        return rule
-
-    def _is_carried(self, first: Any, second: Any) -> bool:
-        """Whether the difference was weighed in an earlier step; byte for byte it still is one."""
-        if self.exact or (first, second) not in self.weigher.carried:
-            return False
-        self.seen += 1
-        return True
-
-    @property
-    def exact(self) -> bool:
-        """Whether the step is compared byte for byte, all but what the policy ignores in it."""
-        return self.policy.tolerance.level == "byte"
-
-    def _is_text(self, path: str, *, dialect: bool) -> bool:
-        """Whether a policy calls the place a text, or the wire API has one there."""
-        rule = self.policy.rule_at(path)
-        if rule is not None and rule != "ignore" and rule.level == "semantic":
-            return True
-        last = _LAST_NAME.search(path)
-        return dialect and last is not None and last[1] in _PLACES_OF_TEXT
-
-    def _by_meaning(self, path: str, first: str, second: str) -> None:
-        tolerance = self.policy.at(path)
-        if tolerance == "ignore":
-            self.seen += 1
-            return
-        if tolerance.level == "structural":  # which does not look at texts
-            self.add(path, first, second, "meaning", "texts are not compared")
-            return
-        found = self.weigher.compared(first, second)
-        said = found.verdict == "same" if tolerance.threshold is None else found.score >= tolerance.threshold
-        reasons = [f"score {found.score:.2f}", *([] if said else found.reasons[:_REASONS])]
-        self.add(path, first, second, "wording" if said else "meaning", "; ".join(reasons))
-
-
 class _Exchanges:
     """Weighs two exchanges: their requests as JSON, their answers as what the model said."""
 
-    def __init__(self, step: _Step, first: ExchangeStep, second: ExchangeStep) -> None:
+    def __init__(self, step: Places, first: ExchangeStep, second: ExchangeStep) -> None:
         self._step, self._first, self._second = step, first, second
 
     def weigh(self, changed: list[str]) -> None:
@@ -259,10 +131,12 @@ class _Exchanges:
             self._step.add(path, "<recorded>", f"<{error.reason}>", "structure")
             return
         before = self._step.seen
+        self._step.inputs = path == "request.body"
         loose = not dialect and not self._step.exact
         self._step.values(path, body_value(one), body_value(other), loose=loose, dialect=dialect)
         if self._step.seen == before:
             self._step.add(path, f"{len(one)} bytes", f"{len(other)} bytes", "bytes", "the same values")
+        self._step.inputs = False
 
     def _answers(self, first: list[Said], second: list[Said]) -> None:
         before = self._step.seen
@@ -279,7 +153,7 @@ def _response_body(step: ExchangeStep) -> bytes:
     return b"" if response is None else response.body
 
 
-def _weigh_said(step: _Step, path: str, first: Said, second: Said) -> None:
+def _weigh_said(step: Places, path: str, first: Said, second: Said) -> None:
     for name, one, other in (
         ("finish_reason", first.finish, second.finish),
         ("parts", first.others, second.others),
@@ -291,13 +165,12 @@ def _weigh_said(step: _Step, path: str, first: Said, second: Said) -> None:
     else:
         step.text(f"{path}.text", first.text, second.text)
     _weigh_asked(step, f"{path}.calls", first.calls, second.calls)
-    carried = step.weigher.carried
-    carried.note(first.text, second.text)
+    step.carry(first.text, second.text)
     for one, other in zip(first.texts, second.texts, strict=False):
-        carried.note(one, other)
+        step.carry(one, other)
 
 
-def _weigh_asked(step: _Step, path: str, first: tuple[ToolCall, ...], second: tuple[ToolCall, ...]) -> None:
+def _weigh_asked(step: Places, path: str, first: tuple[ToolCall, ...], second: tuple[ToolCall, ...]) -> None:
     """Severity the calls that two answers ask for."""
     policy = step.weigher.policy
     sides = [
@@ -319,9 +192,9 @@ def _weigh_asked(step: _Step, path: str, first: tuple[ToolCall, ...], second: tu
                 *_compared(policy, one.name, one.arguments, other.arguments),
                 loose=False,
             )
-            step.weigher.carried.note(one.arguments, other.arguments)
+            step.carry(one.arguments, other.arguments)
     for one, other in _of_one_name(first, second):  # also what the policy does not look at is in the history
-        step.weigher.carried.note(one.arguments, other.arguments)
+        step.carry(one.arguments, other.arguments)
 
 
 def _compared(policy: Policy, tool: str, first: Any, second: Any) -> tuple[Any, Any]:
@@ -348,24 +221,25 @@ def _shown(call: ToolCall | None) -> Any:
 
 
 def _weigh_calls(
-    step: _Step, first: ToolStep | AgentStep, second: ToolStep | AgentStep, changed: list[str]
+    step: Places, first: ToolStep | AgentStep, second: ToolStep | AgentStep, changed: list[str]
 ) -> None:
     """Severity two calls of a tool or an agent that ran."""
     policy = step.weigher.policy
-    if "arguments" in changed:
+    how = policy.arguments_of(first.name) if first.kind == "tool" else "digest"
+    if "arguments" in changed and how != "ignored":
         one, other = _read(lambda: first.arguments), _read(lambda: second.arguments)
-        if first.kind == "tool" and policy.arguments_of(first.name) != "ignored":
-            step.values("arguments", *_compared(policy, first.name, one, other), loose=False)
-        elif first.kind == "agent":
-            step.values("arguments", one, other, loose=False)
-        step.weigher.carried.note(one, other)
+        if how == "shape":
+            one, other = argument_shape(one), argument_shape(other)
+        step.inputs = True
+        step.values("arguments", one, other, loose=False)
+        step.inputs = False
     if "result" in changed:
         one, other = _read(lambda: first.result), _read(lambda: second.result)
         if first.kind == "agent" and not step.exact and isinstance(one, str) and isinstance(other, str):
             step.text("result", one, other)
         else:
             step.values("result", one, other, loose=not step.exact)
-        step.weigher.carried.note(one, other)
+        step.carry(one, other)
 
 
 def _read(load: Callable[[], Any]) -> Any:
@@ -373,19 +247,3 @@ def _read(load: Callable[[], Any]) -> Any:
         return load()
     except NotReplayable as error:
         return {"not recorded": error.reason}
-
-
-def _is_prose(text: str) -> bool:
-    """Whether a string is words in a row: four at least, or a dozen letters of a script without blanks."""
-    words = text.split()
-    if len(words) >= _WORDS:
-        return True
-    return (
-        not text.isascii() and sum(character.isalpha() and character > "\u2e80" for character in text) >= 12
-    )
-
-
-def _under(path: str, inner: str) -> str:
-    if not path or not inner:
-        return path or inner
-    return path + inner if inner.startswith("[") else f"{path}.{inner}"
