@@ -510,6 +510,15 @@ def test_the_command_names_what_it_leaves_out(command, path, tmp_path):
     assert "step 1: was answered with status 429" in refused.err
 
 
+def test_the_command_says_where_the_inputs_are_not_all(command, path, tmp_path):
+    recorded(path, lambda clients: responses(clients, previous_response_id="resp_1"), responses)
+    for more in ((), ("--together",)):
+        ran = command("rerun", "cut", path, "-o", tmp_path, *more)
+        assert ran.code == 0
+        assert "step 0: goes on with what the provider keeps (previous_response_id)" in ran.err
+        assert "step 1: goes on" not in ran.err
+
+
 def test_the_command_fails_where_a_call_is_lost_or_there_is_none(command, path, tmp_path):
     secret = [{"role": "user", "content": "Mail ada.byron@analytical-engine.org"}]
     recorded(path, lambda clients: chat(clients, messages=secret), claude, responses)

@@ -118,17 +118,26 @@ def _written(
     from spantape.rerun.cut_together import together as in_one
 
     if together:
-        steps = list(cuts)
+        steps = [_noted(one) for one in cuts]
         if steps:
             whole = in_one(steps, key)
             path = write_cut(output, name_of(tape), whole)
             yield _line([one.step for one in steps], str(path), whole.bundle)
         return
     for one in cuts:
-        path = write_cut(output, name_of(tape, one.step), one)
+        path = write_cut(output, name_of(tape, one.step), _noted(one))
         if one.beyond_v01:
             say(f"step {one.step}: version {one.version}, not 0.1 ({', '.join(one.beyond_v01)})")
         yield _line([one.step], str(path), one.bundle)
+
+
+def _noted(one: Cut) -> Cut:
+    if one.call.stored:
+        say(
+            f"step {one.step}: goes on with what the provider keeps ({', '.join(one.call.stored)}); the inputs that are "
+            "signed are not all that the model was given"
+        )
+    return one
 
 
 def _line(steps: list[int], path: str, bundle: dict[str, Any]) -> dict[str, Any]:

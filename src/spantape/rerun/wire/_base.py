@@ -17,6 +17,9 @@ Members = dict[str, Any]
 TRAVEL: Final = frozenset({"model", "stream", "stream_options"})
 """Members that say how the answer travels, or that stand elsewhere in a record."""
 
+STORED: Final = ("previous_response_id", "conversation", "prompt", "container")
+"""Options that name what the provider keeps of a conversation."""
+
 SAID_IN_HEADERS: Final = frozenset({"anthropic-beta", "anthropic-version", "openai-beta"})
 """Request headers that change what is asked."""
 
@@ -41,6 +44,11 @@ class Call:
     inputs: Members
     options: Members = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """The options by which the request goes on with what the provider keeps, so that its inputs are not all."""
+        return tuple(name for name in STORED if name in self.options)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from spantape._dialects import openai_responses
-from spantape.rerun.wire._base import Api, Members, NotACallError
-
-_STORED: Final = ("previous_response_id", "conversation", "prompt")
+from spantape.rerun.wire._base import STORED, Api, Members, NotACallError
 
 
 def _read(rest: Members) -> Members:
@@ -31,7 +29,7 @@ def _messages(rest: Members) -> list[Any]:
         return [{"role": "user", "content": given}]
     if isinstance(given, list):
         return given
-    if not any(name in rest for name in _STORED):
+    if not any(name in rest for name in STORED):
         raise NotACallError("the request has no input")
     return []
 
