@@ -84,6 +84,9 @@ def features_of(found: Sequence[Finding], shared: Overlap) -> dict[str, float]:
         features["contrast_added"] *= min(1.0, shared.added * 2)
     if "contrast_missing" in features:
         features["contrast_missing"] *= min(1.0, shared.missing * 2)
+    far = 1 - shared.copied
+    features["missing_far"], features["added_far"] = shared.missing * far, shared.added * far
+    features["anchored"] = shared.anchored * far
     features["missing"] = shared.missing
     features["added"] = shared.added
     return features

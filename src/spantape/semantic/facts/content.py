@@ -23,6 +23,7 @@ class Overlap:
     added: float
     missing_weight: float
     added_weight: float
+    anchored: float
 
 
 def overlap(alignment: Alignment) -> Overlap:
@@ -37,7 +38,16 @@ def overlap(alignment: Alignment) -> Overlap:
         added / max(1.0, _content(alignment.actual)),
         missing,
         added,
+        min(1.0, _anchors(alignment) / 3),
     )
+
+
+def _anchors(alignment: Alignment) -> int:
+    """How many names and facts of the expected text stand in the actual one too."""
+    names = sum(token.name and token.place in alignment.exact for token in alignment.expected.tokens)
+    here = {token.key for token in alignment.actual.tokens if token.fact >= 0}
+    told = [token for token in alignment.expected.tokens if token.fact >= 0 and token.key in here]
+    return names + len({token.fact for token in told if token.key[0].isdigit()})
 
 
 def _said(document: Document) -> Counter[str]:

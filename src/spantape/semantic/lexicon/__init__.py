@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from spantape.semantic.lexicon._load import Lexicon, Sense, lexicon, table
+from spantape.semantic.lexicon._load import LANGUAGES, Lexicon, Sense, lexicon, table
 
-__all__ = ["Lexicon", "Sense", "lexicon", "table"]
+__all__ = ["LANGUAGES", "Lexicon", "Sense", "lexicon", "table"]
