@@ -10,8 +10,9 @@ from typing import NamedTuple
 from spantape._spans import names
 from spantape.errors import NotReplayable, TapeDamaged
 from spantape.tape.build import build_tape
+from spantape.tape.foreign.tracefork import check_imported
 from spantape.tape.limits import DEFAULT, Limits
-from spantape.tape.model import ExchangeStep, Step, Tape
+from spantape.tape.model import Draw, ExchangeStep, Step, Tape
 from spantape.tape.read import check_seal, load
 
 
@@ -65,6 +66,9 @@ def verify_tape(path: str | os.PathLike[str], *, run: str | None = None, limits:
     counted = _Payloads(tape, limits)
     for step in tape.steps:
         counted.take(step)
+    for draw in tape.draws:
+        counted.take_draw(draw)
+    imported = check_imported(tape)
     payloads = Check(
         "payloads", f"{counted.bodies} bodies of {counted.bytes} bytes rebuilt, each with its sha256"
     )
@@ -77,7 +81,11 @@ def verify_tape(path: str | os.PathLike[str], *, run: str | None = None, limits:
         spans=len(tape.spans),
         bodies=counted.bodies,
         bytes=counted.bytes,
-        checks=(*(Check(*check) for check in loaded.checks), payloads),
+        checks=(
+            *(Check(*check) for check in loaded.checks),
+            payloads,
+            *([] if imported is None else [Check("tracefork fingerprint", imported)]),
+        ),
         unrecorded=tuple(counted.unrecorded),
         notes=tape.notes,
     )
@@ -97,6 +105,13 @@ class _Payloads:
         else:
             self._value(step, names.ARGUMENTS, lambda: step.arguments)
             self._value(step, names.RESULT, lambda: step.result)
+
+    def take_draw(self, draw: Draw) -> None:
+        """Read the value of a draw."""
+        try:
+            _ = draw.value
+        except NotReplayable as error:
+            self.unrecorded.append(f"draw {draw.index}: {error.reason}")
 
     def _body(self, step: Step, field: str, load: Callable[[], bytes | None]) -> None:
         try:

@@ -142,7 +142,8 @@ def _call(entry: Place, notes: Notes) -> ForeignExchange:
         notes.add(
             f"the provider {request['provider'].value!r:.40} is not known here: {wire.url} is taken", entry.at
         )
-    return ForeignExchange(exchange, *_grade(wire), known)
+    unrecorded = ("tools",) if wire.url.endswith("chat/completions") else ("system", "tools")
+    return ForeignExchange(exchange, *_grade(wire), known, unrecorded)
 
 
 def _grade(wire: Wire) -> tuple[Any, str]:

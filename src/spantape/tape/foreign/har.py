@@ -79,7 +79,9 @@ def _entry(entry: Place, notes: Notes) -> ForeignExchange | None:
     response, answered = _response(entry["response"], ours, notes)
     end, error = _end(entry, ours, response)
     grade, reason = _graded(asked, answered, ours)
-    return ForeignExchange(Exchange(request, response, end, error), grade, reason, (), started, ended)
+    return ForeignExchange(
+        Exchange(request, response, end, error), grade, reason, started_ns=started, ended_ns=ended
+    )
 
 
 def _graded(asked: Body, answered: Body, ours: Place) -> tuple[Grade, str]:

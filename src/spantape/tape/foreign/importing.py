@@ -18,6 +18,7 @@ from spantape.tape.foreign.model import Recording
 from spantape.tape.foreign.reading import UnknownFormat, format_of, recordings
 from spantape.tape.foreign.redacting import redacted
 from spantape.tape.foreign.spans import spans_of
+from spantape.tape.foreign.tracefork import FINGERPRINT, FINGERPRINT_HASHED, check_imported
 from spantape.tape.importing import Lines, import_tape
 from spantape.tape.model import Tape
 from spantape.tape.write import write_tape
@@ -115,8 +116,14 @@ def _of_run(found: Sequence[Recording], run: str, path: str) -> Recording:
 def _written(found: Recording, to: Path, source: str, *, redact: bool) -> Imported:
     entries, replaced = redacted(found.entries, Redactor()) if redact else (list(found.entries), [])
     spans = spans_of(replace(found, entries=tuple(entries)), replaced)
-    resource = {FORMAT: found.format, **({RUN: found.run} if found.run else {}), **found.attributes}
+    attributes = dict(found.attributes)
+    if any(replaced):
+        dropped = [key for key in (FINGERPRINT, FINGERPRINT_HASHED) if attributes.pop(key, None)]
+        if dropped:
+            found.notes.add("tracefork's fingerprint is not kept: redaction changed what it is of")
+    resource = {FORMAT: found.format, **({RUN: found.run} if found.run else {}), **attributes}
     tape = write_tape(to, spans, name=found.name or to.stem, resource=resource)
+    check_imported(tape)
     return Imported(tape, source, found.format, found.run, _grades(tape), found.notes.lines())
 
 

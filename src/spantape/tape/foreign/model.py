@@ -23,13 +23,14 @@ class ForeignExchange:
     """One HTTP exchange.
 
     `known` says what of the request the recording holds, where that is not all: "url", "body", or the members of a
-    JSON body as "body.<name>". Times are nanoseconds since the epoch, None where the format has none.
+    JSON body as "body.<name>"; `unrecorded` names members of its meaning that are not held. Times are nanoseconds since the epoch, None where the format has none.
     """
 
     exchange: Exchange
     grade: Grade = "exact"
     reason: str = ""
     known: tuple[str, ...] = ()
+    unrecorded: tuple[str, ...] = ()
     started_ns: int | None = None
     ended_ns: int | None = None
 

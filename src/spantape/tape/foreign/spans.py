@@ -102,6 +102,8 @@ def _exchange_attributes(entry: ForeignExchange, bases: Bases) -> dict[str, Any]
         del attributes[names.RESPONSE_BODY]
     if entry.known:
         attributes[names.REQUEST_KNOWN] = entry.known
+    if entry.unrecorded:
+        attributes[names.UNRECORDED] = entry.unrecorded
     return attributes | _graded(entry)
 
 

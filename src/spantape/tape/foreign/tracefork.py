@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from spantape.tape.foreign.model import (
     Notes,
     Recording,
 )
+from spantape.tape.model import ExchangeStep, Tape
 
 NAME: Final = "tracefork"
 FINGERPRINT: Final = "spantape.import.fingerprint"  # resource: tracefork's own, of its versions before 1.0
@@ -59,15 +60,57 @@ class Held:
 
 
 def fingerprint(held: Held, *, hashed: bool = False) -> str:
-    """Tracefork's fingerprint of a tape, hex; `hashed` is the chain of 1.0 on, where a draw is two digests."""
+    """The fingerprint that tracefork gives a tape, hex; `hashed` is the chain of 1.0 on, where a draw is two digests."""
+    exchanges, tools = ([(digest(a), digest(b)) for a, b in pairs] for pairs in (held.exchanges, held.tools))
+    return _chain(held.draws, exchanges, tools, hashed=hashed)
+
+
+def _chain(
+    draws: Iterable[tuple[str, str]],
+    exchanges: Iterable[tuple[str, str]],
+    tools: Iterable[tuple[str, str]],
+    *,
+    hashed: bool,
+) -> str:
     chain = hashlib.sha256()
-    for kind, value in held.draws:
+    for kind, value in draws:
         parts = (digest(kind.encode()), digest(value.encode())) if hashed else (kind, value)
         chain.update(f"D:{parts[0]}:{parts[1]}\n".encode())
-    for mark, pairs in (("X", held.exchanges), ("T", held.tools)):
+    for mark, pairs in (("X", exchanges), ("T", tools)):
         for request, response in pairs:
-            chain.update(f"{mark}:{digest(request)}:{digest(response)}\n".encode())
+            chain.update(f"{mark}:{request}:{response}\n".encode())
     return chain.hexdigest()
+
+
+def check_imported(tape: Tape) -> str | None:
+    """The fingerprint that tracefork gave a tape before it was imported, proven anew; None for any other tape.
+
+    Raises:
+        TapeDamaged: what is on the tape does not have it.
+    """
+    keys = {False: FINGERPRINT, True: FINGERPRINT_HASHED}
+    stated = {hashed: known for hashed, key in keys.items() if (known := tape.resource.get(key)) is not None}
+    if not stated:
+        return None
+    draws = [(draw.source, str(draw.value)) for draw in tape.draws]
+    exchanges = [
+        (s.request_digest, s.response_digest or "") for s in tape.steps if isinstance(s, ExchangeStep)
+    ]
+    frames = [[step.span.attributes.get(key) for key in FRAMES] for step in tape.steps if step.kind == "tool"]
+    tools = [(_digest(request), _digest(response)) for request, response in frames]
+    for hashed, known in stated.items():
+        got = _chain(draws, exchanges, tools, hashed=hashed)
+        if got != known:
+            raise TapeDamaged(
+                f"got tracefork's fingerprint {got}, imported with {known}",
+                path=tape.path,
+                field=keys[hashed],
+            )
+    return str(stated.get(True, stated.get(False)))
+
+
+def _digest(frame: object) -> str:
+    return digest(frame if isinstance(frame, bytes) else str(frame).encode())
 
 
 def check_fingerprint(held: Held, stated: object, path: str, place: str) -> None:
