@@ -78,6 +78,10 @@ RESULT: Final = "spantape.result"  # JSON text: what it gave back
 RESULT_TYPE: Final = "spantape.result.type"  # str: "value" | "generator" | "async_generator"
 RESULT_LOSSY: Final = "spantape.result.lossy"  # str: why the result does not round-trip; absent where it does
 CALLABLE: Final = "spantape.callable"  # str: "module:qualified.name" of the decorated function
+
+GRADE_REASONS: Final = "spantape.grade.reasons"  # string[]: why it is not better, with the setting that would keep it
+UNRECORDED: Final = "spantape.unrecorded"  # string[]: members of the request that nobody recorded, so not compared
+SOURCES: Final = "spantape.sources"  # string[]: the instrumentations whose spans told of the call
 DRAW_SOURCE: Final = "spantape.draw.source"  # str, on kind "draw": what was read ("clock", "uuid", "random")
 DRAW_VALUE: Final = "spantape.draw.value"  # JSON text: the value that was read
 
