@@ -27,6 +27,7 @@ VARYING = (
     (re.compile(r"\d+\.\d+ ?s\b"), "<seconds>"),
     (re.compile(r"sha256 <digest> of \d+ bytes"), "sha256 <digest> of <n> bytes"),
     (re.compile(r"version \d[\w.]*"), "version <version>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
 )
 
 
@@ -84,9 +85,10 @@ def commands(text):
 def printed_by(command):
     program, *arguments = shlex.split(command)
     if program == "spantape":
-        with redirect_stdout(io.StringIO()) as out, redirect_stderr(out):
+        out = io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True)  # JSON is written as bytes
+        with redirect_stdout(out), redirect_stderr(out):
             cli.run(arguments)
-        return out.getvalue()
+        return out.buffer.getvalue().decode()
     assert program == "python"
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False).stdout
 
