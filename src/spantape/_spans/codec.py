@@ -192,6 +192,8 @@ def refuse_cut(attributes: Mapping[str, Any], needed: Collection[str]) -> None:
 
 def why_missing(attributes: Mapping[str, Any]) -> str:
     """The reason why a span holds no payload, with the setting that would have kept it."""
+    if reasons := attributes.get(names.GRADE_REASONS):
+        return "; ".join(reasons)
     if attributes.get(names.CONTENT) == "none":
         return (
             "it was recorded with OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT set to NO_CONTENT; "
@@ -202,8 +204,6 @@ def why_missing(attributes: Mapping[str, Any]) -> str:
             f"the span limits of the SDK cut or dropped {', '.join(cut)}; raise OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT and "
             "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"
         )
-    if attributes.get(names.GRADE) == "skeleton":
-        return str(attributes.get(names.GRADE_REASON, "only the structure of the step was recorded"))
     return "it was dropped on its way here"
 
 

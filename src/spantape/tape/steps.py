@@ -66,7 +66,7 @@ _TYPES: Final[Mapping[str, str | type]] = {
     names.AGENT_NAME: str,
     names.TOOL_NAME: str,
     names.GRADE: str,
-    names.GRADE_REASON: str,
+    names.GRADE_REASONS: _STRINGS,
     names.REQUEST_KNOWN: _STRINGS,
     names.DRAW_SOURCE: str,
     names.DRAW_VALUE: str,

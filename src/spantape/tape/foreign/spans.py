@@ -121,10 +121,10 @@ def _tool_attributes(entry: ForeignTool) -> dict[str, Any]:
     return attributes | _graded(entry) | dict(entry.attributes)
 
 
-def _graded(entry: ForeignExchange | ForeignTool) -> dict[str, str]:
+def _graded(entry: ForeignExchange | ForeignTool) -> dict[str, Value]:
     if entry.grade == "exact":
         return {}
-    return {names.GRADE: entry.grade, names.GRADE_REASON: entry.reason}
+    return {names.GRADE: entry.grade, names.GRADE_REASONS: (entry.reason,)}
 
 
 def _meaning(exchange: Exchange) -> dict[str, Any]:

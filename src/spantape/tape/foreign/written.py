@@ -35,7 +35,9 @@ def exchange_steps(tape: Tape, written: Written) -> Iterator[ExchangeStep]:
 def grade_of(step: ExchangeStep) -> tuple[str, str]:
     """The grade of a step and its reason."""
     attributes = step.span.attributes
-    return str(attributes.get(names.GRADE, "exact")), str(attributes.get(names.GRADE_REASON, ""))
+    reasons = attributes.get(names.GRADE_REASONS, ())
+    told = reasons if isinstance(reasons, tuple | list) else ()
+    return str(attributes.get(names.GRADE, "exact")), "; ".join(map(str, told))
 
 
 def response_of(step: ExchangeStep, written: Written) -> Response | None:
