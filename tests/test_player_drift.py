@@ -5,10 +5,16 @@ from dataclasses import replace
 
 import pytest
 
+import spantape
 from replay_steps import CHAT, JSON, agent, chat, exchange, span, tool
+from spantape._model import Failure
 from spantape._spans import names
 from spantape.player.drift import drift, drift_report, is_volatile
 from spantape.player.rules import MatchRules
+from spantape.testing import text, tool_call
+from spantape.tolerance.level import Tolerance
+from spantape.tolerance.policy import Policy, Rule
+from tolerance_tapes import AGENTS, record
 
 SSE = (("content-type", "text/event-stream"),)
 
@@ -130,3 +136,76 @@ def test_binary_answers_that_differ_are_drift():
 )
 def test_volatile_fields_are_told_by_their_names(path, volatile):
     assert is_volatile(path) is volatile
+
+
+# --- how grave ----------------------------------------------------------------------------------------------------
+
+OSLO = tool_call("weather", {"city": "Oslo"})
+BERGEN = tool_call("weather", {"city": "Bergen"})
+SAID, REWORDED, WRONG = "It is 4 degrees in Oslo.", "In Oslo it is 4 degrees.", "It is 40 degrees in Oslo."
+
+
+@pytest.fixture
+def steps(tmp_path):
+    """The steps of a run against a model with these replies."""
+    count = iter(range(10))
+
+    def run(*replies, **settings):
+        return spantape.read_tape(record(tmp_path / f"{next(count)}.tape", replies, **settings)).steps
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("replies", "severities"),
+    [
+        ([OSLO, text(SAID)], []),
+        ([OSLO, text(REWORDED)], ["wording"]),
+        ([OSLO, text(WRONG)], ["meaning"]),
+        ([text(SAID)], ["structure", "structure", "structure"]),
+        ([BERGEN, text(SAID)], ["structure", "structure", "bytes"]),
+    ],
+)
+def test_each_drift_says_how_grave_it_is(steps, replies, severities):
+    assert [step.severity for step in drift(steps(OSLO, text(SAID)), steps(*replies))] == severities
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_the_report_counts_by_gravity_and_says_why(steps, agent):
+    found = drift(steps(OSLO, text(SAID), agent=agent), steps(OSLO, text(WRONG), agent=agent))
+    report = drift_report(found)
+    assert report.startswith("1 step drifted: 1 in meaning\nstep 2, POST ")
+    assert "another answer, in meaning\n  answer.text in meaning: score 0." in report
+    assert "number" in report
+    words = drift(steps(OSLO, text(SAID), agent=agent), steps(OSLO, text(REWORDED), agent=agent))
+    assert "another answer, in words only" in drift_report(words)
+
+
+def test_what_is_within_a_tolerance_is_no_drift(steps):
+    recorded = steps(OSLO, text(SAID))
+    for replies, tolerated in (
+        ([OSLO, text(REWORDED)], {"structural", "semantic"}),
+        ([OSLO, text(WRONG)], {"structural"}),
+        ([BERGEN, text(SAID)], set()),
+    ):
+        live = steps(*replies)
+        for tolerance in ("byte", "structural", "semantic"):
+            assert bool(drift(recorded, live, tolerance=tolerance)) is (tolerance not in tolerated)
+    assert not drift(
+        recorded,
+        live,
+        policy=Policy(Tolerance("semantic"), tools=(Rule("weather", arguments="ignored", ignore=((),)),)),
+    )
+
+
+def test_what_the_matching_ignores_is_no_drift_under_a_tolerance_either(steps):
+    recorded, live = steps(text(SAID)), steps(text(SAID), temperature=0.5)
+    assert drift(recorded, live, tolerance="semantic") != []
+    rules = MatchRules(ignore=("body.temperature",))
+    assert drift(recorded, live, rules, tolerance="semantic") == []
+
+
+def test_a_tool_that_failed_otherwise_is_structure(steps):
+    recorded = [replace(tool(0, "f", {"q": 1}, None), error=Failure("ValueError", "a"))]
+    [found] = drift(recorded, [replace(recorded[0], error=Failure("ValueError", "b"))], tolerance="semantic")
+    assert (found.kind, found.severity) == ("answer", "structure")

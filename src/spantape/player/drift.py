@@ -20,6 +20,7 @@ from spantape.player.preview import body_fields, step_line
 from spantape.player.retries import find_attempts
 from spantape.player.rules import MatchRules
 from spantape.player.tools import Calls
+from spantape.tape.fingerprint import descriptor
 from spantape.tape.model import AgentStep, ExchangeStep, Step, ToolStep
 from spantape.tape.volatile import is_volatile
 from spantape.tolerance.level import SEVERITIES, Severity, Tolerance, gravest
@@ -117,10 +118,14 @@ def _weighed(found: StepDrift | None, pair: Pair, weigher: Weigher, *, given: bo
         weighed = weigher.differences(recorded, live, same_call=same)
     except TapeError:  # that it cannot be compared is among its differences already
         return found
+    if not weighed and descriptor(recorded) == descriptor(
+        live
+    ):  # an error's message, which weighing does not see
+        return found
     exceeding = weigher.exceeding(recorded, weighed) if given else weighed
-    if given and weighed and not exceeding:
+    if given and not exceeding:
         return None
-    severity = gravest([difference.severity for difference in exceeding]) or "structure"
+    severity = gravest([difference.severity for difference in exceeding]) or "bytes"
     return replace(found, severity=severity, weighed=tuple(exceeding))
 
 
