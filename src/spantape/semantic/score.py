@@ -43,7 +43,7 @@ def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]
         *compare_denials(expected, actual, alignment),
         *compare_opposites(alignment),
         *compare_slot_opposites(alignment),
-        *compare_gap(expected, actual),
+        *compare_gap(expected, actual, alignment),
         *compare_contradictions(expected, actual, alignment),
         *(compare_contradictions(actual, expected, mirrored(alignment))),
         *compare_roles(expected, actual, alignment),
@@ -87,6 +87,8 @@ def features_of(found: Sequence[Finding], shared: Overlap) -> dict[str, float]:
     far = 1 - shared.copied
     features["missing_far"], features["added_far"] = shared.missing * far, shared.added * far
     features["anchored"] = shared.anchored * far
+    lost = sum(features.get(f"{kind}_missing", 0.0) for kind in ("number", "moment", "name", "exception"))
+    features["cut"] = min(_MOST, shared.missing_weight / 2 + lost) * max(0.0, 1 - 3 * shared.added)
     features["missing"] = shared.missing
     features["added"] = shared.added
     return features

@@ -87,7 +87,9 @@ def negative_words(document: Document) -> list[int]:
         if token.kind != "word":
             continue
         prefixed = any(
-            token.low.startswith(prefix)
+            token.weight
+            and len(token.low) > len(prefix) + 3
+            and token.low.startswith(prefix)
             and (token.low[len(prefix) :].lstrip("-") in words.known or (len(token.low) > 7 and prefix == "un"))
             for prefix in _NEGATIVE_PREFIX
         )

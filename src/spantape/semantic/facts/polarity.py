@@ -77,20 +77,26 @@ def _excludes(token: Token, other: Token) -> bool:
     return any(sense.kind in {"axis", "contrast"} and ends.get(sense.line, sense.pole) != sense.pole for sense in other.senses)
 
 
-def compare_gap(expected: Known, actual: Known) -> list[Finding]:
+def compare_gap(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
     """Return a finding where one text has words that deny by themselves and the other has nothing that denies."""
     here, there = _denying(expected), _denying(actual)
     if bool(here) == bool(there):
         return []
-    said = ", ".join(sorted(here or there))
+    table = alignment.to_actual if here else alignment.to_expected
+    told = {word for word, place in (here or there).items() if place not in table}
+    if not told:
+        return []
+    said = ", ".join(sorted(told))
     message = f"negation: '{said}' " + ("expected, missing" if here else "added")
     return [Finding("negative_gap", said if here else "", said if there else "", 1.0, message)]
 
 
-def _denying(known: Known) -> set[str]:
+def _denying(known: Known) -> dict[str, int]:
     document = known.document
-    words = {document.tokens[place].low for place in negative_words(document)} - _FAINT
-    return words | {document.tokens[denial.start].low for denial in known.denials}
+    places = negative_words(document)
+    words = {document.tokens[place].low: place for place in places if document.tokens[place].weight}
+    words |= {document.tokens[denial.start].low: denial.start for denial in known.denials}
+    return {word: place for word, place in words.items() if word not in _FAINT}
 
 
 def compare_denials(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:

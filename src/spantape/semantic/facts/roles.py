@@ -257,18 +257,13 @@ def compare_exchanged(alignment: Alignment) -> list[Finding]:
     Two items of one list that change places are no difference.
     """
     expected, table = alignment.expected.tokens, alignment.to_actual
-    moved = []
-    for token in expected:
-        if token.weight >= 1 and token.place in alignment.exact:
-            image = table[token.place]
-            left, right = table.get(token.place - 1, -9), table.get(token.place + 1, -9)
-            if left + 1 != image and right - 1 != image:
-                moved.append(token.place)
+    moved = [token.place for token in expected if token.weight and token.place in alignment.exact]
     findings = []
     here, there = parts_of(alignment.expected), parts_of(alignment.actual)
     for one, two in combinations(moved[:40], 2):
         if (
-            not _settled_roles(here, there, one, two, table)
+            table[one] > table[two]
+            and not _settled_roles(here, there, one, two, table)
             and _stands_at(alignment, one, table[two])
             and _stands_at(alignment, two, table[one])
             and not _listed(alignment.expected, one, two)
@@ -287,20 +282,25 @@ def _settled_roles(here: dict[int, Part], there: dict[int, Part], one: int, two:
 
 def _stands_at(alignment: Alignment, slot: int, place: int) -> bool:
     """Whether a place of the actual text has the neighbours that a slot of the expected one has."""
-    keys = [_settled(token) for token in alignment.expected.tokens[max(0, slot - 1) : slot + 2]]
-    others = [_settled(token) for token in alignment.actual.tokens[max(0, place - 1) : place + 2]]
-    ends = (slot == 0) == (place == 0)
-    return (
-        ends
-        and len(keys) == len(others)
-        and (keys[0] == others[0] or keys[-1] == others[-1])
-        and keys != others
-    )
+    keys, others = _beside(alignment.expected, slot), _beside(alignment.actual, place)
+    told = [key == other for key, other in zip(keys, others, strict=True) if key[:1].isalnum() and other[:1].isalnum()]
+    return bool(told) and all(told)
 
 
-def _settled(token: Token) -> str:
-    """A word's key, all articles and possessives being one."""
-    return "the" if token.low in {"the", "a", "an", "your", "our", "his", "her", "their", "its", "my"} else token.key
+_ARTICLES = frozenset(
+    "the a an this that your our his her their its my el la los las un una le les une der die das den dem ein eine".split()
+)
+
+
+def _beside(document: Document, place: int) -> tuple[str, str]:
+    """The words before and after a place, articles passed over; empty at an end of the text."""
+    found = []
+    for step in (-1, 1):
+        at = place + step
+        while 0 <= at < len(document.tokens) and document.tokens[at].low in _ARTICLES:
+            at += step
+        found.append(document.tokens[at].key if 0 <= at < len(document.tokens) else "")
+    return found[0], found[1]
 
 
 def _listed(document: Document, one: int, two: int) -> bool:

@@ -42,8 +42,8 @@ def doing(known: Known, job: str) -> list[tuple[str, int]]:
 
 def compare_hedging(expected: Known, actual: Known) -> list[Finding]:
     """Return a finding where one text is sure and the other is not."""
-    permits = not (_permits(expected) and _permits(actual))
-    sure, unsure = _doubt(expected, firmly=permits), _doubt(actual, firmly=permits)
+    permits = _permits(expected) and _permits(actual)
+    sure, unsure = _doubt(expected, permits=permits), _doubt(actual, permits=permits)
     if (sure[0] > 0) == (unsure[0] > 0):
         return []
     words = ", ".join(sure[1] or unsure[1])
@@ -58,14 +58,19 @@ def _permits(known: Known) -> bool:
     return any(token.low in _MODALS or token.key in _MODALS for token in known.document.tokens)
 
 
-def _doubt(known: Known, *, firmly: bool) -> tuple[float, list[str]]:
-    """How unsure a text is, and its words; `may` weighs little where both texts speak of what is allowed."""
+def _doubt(known: Known, *, permits: bool) -> tuple[float, list[str]]:
+    """How unsure a text is, and its words; where both texts speak of what is allowed, `may` is no doubt."""
     phrases, words = doing(known, "hedge_phrase"), doing(known, "hedge")
+    tokens = known.document.tokens
     weight = float(len(phrases))
-    for word, _ in words:
-        modal = firmly and word in {"may", "could"}
-        weight += 0.8 if modal else 0.4 if word in _WEAK_HEDGES else 1.0
-    return weight, [said for said, _ in (*phrases, *words)]
+    told = [said for said, _ in phrases]
+    for word, place in words:
+        denied = place + 1 < len(tokens) and tokens[place + 1].low == "not"
+        if word in {"may", "could", "might"} and (permits or denied):
+            continue
+        told.append(word)
+        weight += 0.8 if word in {"may", "could"} else 0.4 if word in _WEAK_HEDGES else 1.0
+    return weight, told
 
 
 def compare_scope(expected: Known, actual: Known) -> list[Finding]:
