@@ -156,7 +156,7 @@ def _deflated(body: bytes) -> bytes | None:
         return _inflated(body, -zlib.MAX_WBITS)
 
 
-def zstd_plain(data: bytes, most: int = DEFAULT.body_bytes) -> bytes:
+def zstd_plain(data: bytes, most: int) -> bytes:
     """The content of zstd frames, unfolded in small steps.
 
     Raises:
@@ -223,5 +223,5 @@ _UNFOLD: Final[Mapping[str, Callable[[bytes], bytes | None]]] = {
     "x-gzip": lambda body: _inflated(body, 16 + zlib.MAX_WBITS),
     "deflate": _deflated,
     "br": _unbrotlied,
-    "zstd": zstd_plain,
+    "zstd": lambda body: zstd_plain(body, DEFAULT.body_bytes),
 }
