@@ -240,6 +240,14 @@ def test_embeddings_are_compared_by_the_vectors_themselves(path):
         proven(one, swapped.actual)
 
 
+def test_vectors_without_a_direction_are_compared_byte_for_byte_alone(path):
+    tape = recorded(path, embeddings, script=lambda request: embedding([0.0, 0.0], [0.0, -0.0]))
+    with pytest.raises(NotCut, match="a vector of zeros has no direction"):
+        list(rerun.cut(tape, steps=[0], tolerance="semantic"))
+    (made,) = rerun.cut(tape, key=KEY, tolerance="semantic,byte")
+    proven(made)
+
+
 def test_of_several_tolerances_the_first_that_fits_counts(path):
     tape = recorded(path, chat, chat, embeddings, script=[text("Hi."), CALL])
     made = rerun.cut(tape, key=KEY, tolerance="semantic:0.7, structural", embedder=HashedEmbedder())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from spantape.rerun.cut_tolerance import RerunTolerance
 from spantape.rerun.cut_transcript import text_of, vector_of
-from spantape.rerun.embedding import encode_embedding
+from spantape.rerun.embedding import decode_embedding, embedding_refusal, encode_embedding
 from spantape.tolerance.calls import calls_of
 
 if TYPE_CHECKING:  # embedders bring numpy along, which only semantic tolerance needs
@@ -88,7 +88,13 @@ class Measure:
         return Evidence(transcript)
 
     def _of_vectors(self, transcript: Any, model: str) -> Evidence:
-        return Evidence(transcript, vector_of(transcript), Made(model))
+        vector = vector_of(transcript)
+        reason = embedding_refusal(vector)
+        if reason is None and not decode_embedding(vector).any():
+            reason = "a vector of zeros has no direction"
+        if reason is not None:
+            raise UnfitError(f"the vectors cannot be compared ({reason}); their tolerance is byte")
+        return Evidence(transcript, vector, Made(model))
 
     def _of_text(self, transcript: Any) -> Evidence:
         text = text_of(transcript)
