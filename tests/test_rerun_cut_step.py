@@ -292,6 +292,20 @@ def test_a_call_without_content_is_lost(path, monkeypatch, spans):
     assert "NO_CONTENT" in found.reason
 
 
+@pytest.mark.parametrize("grade", ["reconstructed", "skeleton"])
+def test_a_call_put_together_from_other_tools_spans_is_not_what_was_said(grade):
+    given = exchange_span(0, exchange(0))
+    for lost in ((), (names.REQUEST_BODY, names.RESPONSE_BODY)):
+        kept = {key: value for key, value in given.attributes.items() if key not in lost}
+        more = (
+            {names.GRADE: grade, names.OPERATION: "chat", names.URL_FULL: "https://example.com/elsewhere"}
+            if lost
+            else {names.GRADE: grade}
+        )
+        (step,) = tape_of([replace(given, attributes={**kept, **more})]).steps
+        assert refused(step).why == "lost"
+
+
 def test_a_call_whose_base_is_missing_is_lost_unless_it_failed_anyway():
     first, second = exchange_span(0, exchange(0)), exchange_span(1, exchange(1), chat_body(0))
     third = exchange_span(2, exchange(1, status=500), chat_body(0))

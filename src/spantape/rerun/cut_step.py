@@ -93,6 +93,7 @@ def _heard(step: Step, redacted: Collection[str]) -> Heard:
     asked = dialect.ask(body, _path(target))
     if asked.operation not in _INFERENCES or target.path.rstrip("/").endswith("/compact"):
         raise NotCut(f"asks a model's API for something else than an answer ({step.method} {step.url})")
+    _refuse_composed(step)
     response = _response(step)
     _refuse_redacted(body, response.body, redacted)
     with _lost("request.body"):
@@ -144,10 +145,26 @@ def _body(step: ExchangeStep, target: SplitResult) -> bytes:
     try:
         return step.request_body()
     except TapeError:
-        if step.dialect is None and recognise(step.method, _place(target), target.path, b"") is None:
+        if _may_be_other(step, target):
             raise NotCut("is no call of a model that can be told from it, and has no request body") from None
         _refuse_failed(step)
         raise
+
+
+def _may_be_other(step: ExchangeStep, target: SplitResult) -> bool:
+    """Whether nothing but the request body, which is not there, could say that this is a call of a model."""
+    if step.dialect is not None or names.OPERATION in step.span.attributes:
+        return False
+    return recognise(step.method, _place(target), target.path, b"") is None
+
+
+def _refuse_composed(step: ExchangeStep) -> None:
+    grade = step.span.attributes.get(names.GRADE)
+    if grade is not None:
+        raise NotCut(
+            f"is {grade}: it was put together from what another tool recorded, and is not what was sent and answered",
+            why="lost",
+        )
 
 
 def _refuse_failed(step: ExchangeStep) -> None:
