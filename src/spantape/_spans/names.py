@@ -49,11 +49,13 @@ MESSAGES_BEFORE: Final = "spantape.messages.before"  # int: input messages that 
 REDACTED: Final = "spantape.redacted"  # string[]: "<kind>:<count>" of what was replaced
 CUT: Final = "spantape.cut"  # string[]: attributes that a limit of the SDK cut or dropped
 CONTENT: Final = "spantape.content"  # "none": recorded without messages and payload, so not replayable
-GRADE: Final = "spantape.grade"  # "reconstructed" | "skeleton"; absent: exact, the bytes are the recorded ones
-GRADE_REASONS: Final = "spantape.grade.reasons"  # string[]: why it is not better, with the setting that would keep it
-REQUEST_KNOWN: Final = (
-    "spantape.request.known"  # string[]: "url", "body", "body.<member>" where a recording holds no more of a request
+GRADE: Final = (
+    "spantape.grade"  # "reconstructed" | "skeleton"; absent: exact, the bytes are the recorded ones
 )
+GRADE_REASONS: Final = (
+    "spantape.grade.reasons"  # string[]: why it is not better, with the setting that would keep it
+)
+REQUEST_KNOWN: Final = "spantape.request.known"  # string[]: "url", "body", "body.<member>" where a recording holds no more of a request
 
 REQUEST_HEADERS: Final = (
     "spantape.request.headers"  # lines "name: value", those that are kept; str or string[]
@@ -79,7 +81,9 @@ RESULT_TYPE: Final = "spantape.result.type"  # str: "value" | "generator" | "asy
 RESULT_LOSSY: Final = "spantape.result.lossy"  # str: why the result does not round-trip; absent where it does
 CALLABLE: Final = "spantape.callable"  # str: "module:qualified.name" of the decorated function
 
-UNRECORDED: Final = "spantape.unrecorded"  # string[]: members of the request that nobody recorded, so not compared
+UNRECORDED: Final = (
+    "spantape.unrecorded"  # string[]: members of the request that nobody recorded, so not compared
+)
 SOURCES: Final = "spantape.sources"  # string[]: the instrumentations whose spans told of the call
 DRAW_SOURCE: Final = "spantape.draw.source"  # str, on kind "draw": what was read ("clock", "uuid", "random")
 DRAW_VALUE: Final = "spantape.draw.value"  # JSON text: the value that was read

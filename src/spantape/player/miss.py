@@ -8,10 +8,13 @@ from typing import Any, Final
 
 from spantape._fields import MISSING, FieldDifference, common_prefix, json_differences, show
 from spantape._model import Headers, Json, Request
+from spantape._spans import names
 from spantape.errors import Miss, TapeError
 from spantape.player.matching import Pairs, Routes, split_url
+from spantape.player.meaning import meaning_of
 from spantape.player.nearest import nearest_exchange
 from spantape.player.preview import Blob, body_fields, call_name, request_fields, step_line
+from spantape.player.reconstructed import compared, is_reconstructed, meaning_of_step, unrecorded
 from spantape.player.rules import MatchRules
 from spantape.player.tools import Calls
 from spantape.tape.model import ExchangeStep, Step, Tape, ToolStep
@@ -49,6 +52,8 @@ def exchange_miss(
             "\n".join([*lines, "  the tape holds no request at all", f"  next: {_AGAIN}"]), path=tape.path
         )
     lines.append(f"  nearest recorded: step {step.index}, {call_name(step)} ({_state(tape, step, used)})")
+    if is_reconstructed(step):
+        lines.append(_reconstructed(step))
     return _with_differences(tape, lines, list(request_differences(step, request, rules)))
 
 
@@ -64,9 +69,9 @@ def tool_miss(
         )
     step = _nearest_tool(tape.steps, name, arguments, used, calls)
     if step is None:
-        names = sorted({s.name for s in tape.steps if s.kind == "tool"})
+        tools = sorted({s.name for s in tape.steps if s.kind == "tool"})
         lines.append(
-            f"  the tape holds no call of this tool; its tools: {', '.join(names[:_SHOWN]) or 'none'}"
+            f"  the tape holds no call of this tool; its tools: {', '.join(tools[:_SHOWN]) or 'none'}"
         )
         return Miss("\n".join([*lines, f"  next: {_AGAIN}"]), path=tape.path)
     lines.append(f"  nearest recorded: {step_line(step)} ({_state(tape, step, used)})")
@@ -74,7 +79,13 @@ def tool_miss(
 
 
 def request_differences(step: ExchangeStep, request: Request, rules: MatchRules) -> Iterator[Difference]:
-    """Where a request differs from a recorded one, as the rules see it: route first, then the body's fields."""
+    """Where a request differs from a recorded one, as the rules see it: route first, then the body's fields.
+
+    From a reconstructed step, where the meanings differ.
+    """
+    if is_reconstructed(step):
+        yield from _meaning_differences(step, request)
+        return
     recorded, got = split_url(step.url), split_url(request.url)
     yield from _plain("method", step.method, request.method)
     if rules.host:
@@ -87,6 +98,28 @@ def request_differences(step: ExchangeStep, request: Request, rules: MatchRules)
     yield from _named("header", before.headers, now.headers)
     if () not in rules.ignored.body:
         yield from _body_differences(step, request.body, request.headers, rules)
+
+
+def _reconstructed(step: ExchangeStep) -> str:
+    """What a person must know to read the differences from such a step."""
+    told = step.span.attributes.get(names.SOURCES)
+    by = f" of {', '.join(map(str, told))}" if isinstance(told, tuple | list) and told else ""
+    left_out = unrecorded(step)
+    rest = f"; not recorded, so not compared: {', '.join(left_out)}" if left_out else ""
+    return f"    it was reconstructed from spans{by}, and is compared by meaning: {', '.join(compared(step))}{rest}"
+
+
+def _meaning_differences(step: ExchangeStep, request: Request) -> Iterator[Difference]:
+    recorded, got = meaning_of_step(step), meaning_of(request)
+    if recorded is None or got is None:
+        what = "<cannot be read>", "<…>" if got is not None else "<no call of a model that is known here>"
+        yield Difference(FieldDifference("request", *what), None)
+        return
+    if recorded.operation != got.operation:
+        yield Difference(FieldDifference("operation", recorded.operation, got.operation), None)
+    without = unrecorded(step)
+    for field in json_differences(recorded.fields(without), got.fields(without), limit=_COUNTED):
+        yield Difference(field, None)
 
 
 def _head(asked: str, tape: Tape, used: Used) -> list[str]:

@@ -12,6 +12,8 @@ from spantape._fields import common_prefix
 from spantape._model import Request
 from spantape.errors import TapeError
 from spantape.player.matching import split_url
+from spantape.player.meaning import Meaning, meaning_of
+from spantape.player.reconstructed import is_reconstructed, meaning_of_step
 from spantape.tape.model import ExchangeStep, Step
 
 _LOOKED_INTO: Final = 16  # candidates whose bodies are compared
@@ -32,10 +34,24 @@ def nearest_exchange(steps: Sequence[Step], request: Request, used: Container[in
             ranked.setdefault((elsewhere, position in used), []).append(step)
     if not ranked:
         return None
+    likely = _closest_in_size(ranked[min(ranked)], len(request.body))
     similarity = _similarity_to(request.body)
-    return max(
-        _closest_in_size(ranked[min(ranked)], len(request.body)), key=lambda step: similarity(_body(step))
-    )
+    if any(map(is_reconstructed, likely)) and (meaning := meaning_of(request)) is not None:
+        means = _similarity_to(_written(meaning))
+        return max(
+            likely,
+            key=lambda step: means(_meant(step)) if is_reconstructed(step) else similarity(_body(step)),
+        )
+    return max(likely, key=lambda step: similarity(_body(step)))
+
+
+def _meant(step: ExchangeStep) -> bytes:
+    meaning = meaning_of_step(step)
+    return b"" if meaning is None else _written(meaning)
+
+
+def _written(meaning: Meaning) -> bytes:
+    return msgspec.json.encode(meaning.fields())
 
 
 def _closest_in_size(steps: Sequence[ExchangeStep], size: int) -> list[ExchangeStep]:

@@ -17,6 +17,7 @@ from spantape.player.matching import Exact, Forms, Matcher, Queue
 from spantape.player.miss import exchange_miss, tool_miss
 from spantape.player.preview import step_line
 from spantape.player.receipt import Receipt
+from spantape.player.reconstructed import Meanings, answered_as_asked, is_reconstructed
 from spantape.player.retries import Attempts, attempt_number, find_attempts, without_pause
 from spantape.player.rules import MatchRules
 from spantape.player.tools import Calls
@@ -59,9 +60,9 @@ class Player:
         self._use: Final[dict[int, Use]] = {}
         self._notes: Final[list[str]] = []
         self._calls = Calls(tape.steps, self.rules)
-        self._matcher = Matcher(
-            [(p, s) for p, s in enumerate(tape.steps) if s.kind == "exchange"], self.rules
-        )
+        exchanges = [(p, s) for p, s in enumerate(tape.steps) if s.kind == "exchange"]
+        self._matcher = Matcher(exchanges, self.rules)
+        self._meanings = Meanings(exchanges)
         self._attempts: Attempts = find_attempts(tape.steps, self._matcher.groups(), skip=retries == "skip")
         self._matcher.enqueue(self._attempts.order)
         self._use.update(dict.fromkeys(self._attempts.skipped, "skipped"))
@@ -94,8 +95,9 @@ class Player:
             for _, key, attempt in asked:
                 found = self._matcher.find_exact(key, lambda queue, n=attempt: self._take(queue, n))  # type: ignore[misc]
                 if found is not None:
-                    return self._served(found)
-        return next(filter(None, (self._find_equivalent(*each) for each in asked)), None)
+                    return self._served(found, request)
+        found_ones = (find(*each) for find in (self._find_equivalent, self._find_partial) for each in asked)
+        return next(filter(None, found_ones), None)
 
     def _attempt(self, request: Request) -> int | None:
         return attempt_number(request.headers) if self._attempts.number else None
@@ -158,8 +160,8 @@ class Player:
     def unused(self) -> list[Step]:
         """The steps that nobody has asked for yet, in recorded order.
 
-        Skipped attempts, steps inside answered tools, and agents of other instrumentations, which nobody enters
-        on replay, are not among them.
+        Skipped attempts, steps inside answered tools, and the agents and tools of other instrumentations, which
+        nobody enters on replay, are not among them.
         """
         with self._lock:
             return list(self._unused())
@@ -196,10 +198,18 @@ class Player:
         forms = self._matcher.forms(key[0], request.body, request.headers)
         with self._lock:
             found = self._matcher.find_canonical(key[0], forms, lambda queue: self._take(queue, attempt))
-            return None if found is None else self._served(found)
+            if found is None:
+                found = self._meanings.find(request, lambda queue: self._take(queue, attempt))
+            return None if found is None else self._served(found, request)
+
+    def _find_partial(self, request: Request, _key: Exact, attempt: int | None) -> ExchangeStep | None:
+        """The step of a foreign recording that holds only a part of its request, and that part agrees."""
+        with self._lock:
+            found = self._matcher.find_partial(request, lambda queue: self._take(queue, attempt))
+            return None if found is None else self._served(found, request)
 
     def _miss(self, request: Request, key: Exact, forms: Forms) -> Miss:
-        recorded = self._matcher.equal_to(key[0], forms)
+        recorded = self._matcher.equal_to(key[0], forms) or self._meanings.equal_to(request)
         return exchange_miss(self.tape, self.rules, request, recorded=recorded, used=self._use)
 
     def _take(self, queue: Queue, attempt: int | None) -> int | None:
@@ -218,8 +228,10 @@ class Player:
         same = (p for p in queue if numbers.get(p, 0) == attempt and p not in self._use)
         return next(same, queue[0])
 
-    def _served(self, position: int) -> ExchangeStep:
+    def _served(self, position: int, request: Request) -> ExchangeStep:
         step = cast(ExchangeStep, self._steps[position])
+        if is_reconstructed(step):
+            return answered_as_asked(step, request)
         if position not in self._attempts.followed:
             return step
         return replace(step, load_response=lambda: _without_pause(step.response))
@@ -230,7 +242,9 @@ class Player:
 
     def _unused(self) -> Iterator[Step]:
         for position, step in enumerate(self._steps):
-            foreign = step.kind == "agent" and step.callable is None
+            foreign = (step.kind == "agent" and step.callable is None) or (
+                step.kind == "tool" and names.GRADE in step.span.attributes
+            )
             if position not in self._use and not foreign:
                 yield step
 

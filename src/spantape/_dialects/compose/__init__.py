@@ -15,7 +15,16 @@ from spantape._dialects.compose.requests import Wanted, compose_request
 from spantape._model import Headers, Response
 from spantape.errors import UsageError
 
-__all__ = ["COMPOSABLE", "Said", "Uncomposable", "Wanted", "compose", "compose_error", "compose_request"]
+__all__ = [
+    "COMPOSABLE",
+    "Said",
+    "Uncomposable",
+    "Wanted",
+    "compose",
+    "compose_error",
+    "compose_request",
+    "encoded",
+]
 
 _Compose = Callable[[Said], list[bytes]]
 

@@ -118,7 +118,7 @@ def _server_call(part: Part, _said: Said, mark: str, _before: list[Item]) -> lis
     return [{**item, **{key: _as_text(key, value) for key, value in detail.items()}}]
 
 
-def _server_result(part: Part, _said: Said, mark: str, before: list[Item]) -> list[Item]:
+def _server_result(part: Part, _said: Said, _mark: str, before: list[Item]) -> list[Item]:
     """The result joins the item of its call, as on the wire."""
     given = part.get("server_tool_call_response")
     detail = dict(given) if isinstance(given, dict) else {}
