@@ -19,6 +19,8 @@ THRESHOLD: Final = 0.6
 """The score from which two texts mean the same; found by cross-validation, see tests/benchmarks/bench_semantic.py."""
 
 _DOUBT: Final = 0.15  # below the threshold by no more than this, it is not told
+_PROSE: Final = 4  # words from which a string inside of data may be prose
+_SURE: Final = 0.75
 _GRAVE: Final = frozenset(
     {"number", "moment", "negation", "name", "contrast", "roles", "refusal", "structure"}
 )
@@ -67,12 +69,12 @@ def compare(
     Raises:
         UsageError: a text is no string, the threshold is not in (0, 1], or a judge's answer is not in [0, 1].
     """
-    from spantape.semantic.structured import compare_structured
+    from spantape.semantic.structured import compare_structured, prose_rule
 
     _check(expected, actual, threshold)
     if expected == actual:
         return Comparison(1.0, "same")
-    parsed = compare_structured(expected, actual)
+    parsed = compare_structured(expected, actual, texts=_same_prose)
     if parsed.verdict == "same":
         return Comparison(1.0, "same")
     if parsed.verdict == "different":
@@ -83,6 +85,13 @@ def compare(
         return Comparison(0.0, "different", parsed.reasons, found)
     texts = parsed.around if parsed.around is not None else (expected, actual)
     return _prose(*texts, threshold=threshold, judge=judge, language=language)
+
+
+def _same_prose(_path: str, expected: str, actual: str) -> bool:
+    """Whether two strings inside of data are prose that means the same; what may be a key, a name or a query is not."""
+    if min(len(expected.split()), len(actual.split())) < _PROSE or expected == actual:
+        return expected == actual
+    return compare(expected, actual, threshold=max(THRESHOLD, _SURE)).verdict == "same"
 
 
 def _check(expected: object, actual: object, threshold: float) -> None:

@@ -30,6 +30,11 @@ from spantape.semantic.facts.words import compare_exceptions, compare_hedging, c
 from spantape.semantic.weights import WEIGHTS
 
 _MOST = 2.0
+# Kinds that weigh more the nearer the texts are to copies: there, one changed word is seldom a rewording.
+_NEAR = (
+    "slot", "slot_missing", "slot_added", "opposite_weak", "scope_dropped", "scope_added", "hedge", "contrast", "opposite",
+    "negation", "negation_soft", "negative_gap", "denial_loose", "contradiction", "clause_missing", "clause_added", "scope", "roles",
+)  # fmt: skip
 
 
 def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]:
@@ -66,16 +71,7 @@ def features_of(found: Sequence[Finding], shared: Overlap) -> dict[str, float]:
     for finding in found:
         features[finding.kind] = min(_MOST, features.get(finding.kind, 0.0) + finding.weight)
     near = shared.copied**2
-    for kind in (
-        "slot",
-        "slot_missing",
-        "slot_added",
-        "opposite_weak",
-        "scope_dropped",
-        "scope_added",
-        "hedge",
-        "contrast",
-    ):
+    for kind in _NEAR:
         if kind in features:
             features[f"{kind}_near"] = features[kind] * near
     if "contradiction" in features:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding, Quantity
 from spantape.semantic.facts.quantities import same_quantity
@@ -14,6 +16,7 @@ def compare_numbers(expected: Known, actual: Known) -> list[Finding]:
     left, right, bounds = _unpaired(expected, actual)
     _derived(left, right, expected)
     _derived(right, left, actual)
+    left, right = _underived(left, expected), _underived(right, actual)
     left = [one for one in left if not _is_part(one, actual)]
     right = [other for other in right if not _is_part(other, expected)]
     findings = bounds
@@ -86,6 +89,20 @@ def _derived(left: list[Quantity], right: list[Quantity], known: Known) -> None:
                 left.remove(one)
                 right.remove(other)
                 break
+
+
+def _underived(quantities: list[Quantity], known: Known) -> list[Quantity]:
+    """The quantities that do not follow from others of their own text: 10,000 where 8,000 and 2,000 are told."""
+    stated = [one for one in known.quantities[:40] if not one.soft]
+    return [one for one in quantities if not _follows(one, [other for other in stated if other is not one])]
+
+
+def _follows(one: Quantity, others: list[Quantity]) -> bool:
+    alike = [other.low for other in others if other.dimension == one.dimension and other.low == other.high]
+    if one.low >= 10 and any(round(first + second, 6) == round(one.low, 6) for first, second in combinations(alike, 2)):
+        return True
+    shares = [other.low for other in others if other.dimension == "ratio"]
+    return not one.dimension and any(round(share * whole, 6) == one.low for share in shares for whole in alike)
 
 
 def _is_part(quantity: Quantity, known: Known) -> bool:

@@ -57,12 +57,15 @@ def compare_slot_opposites(alignment: Alignment) -> list[Finding]:
     """Return the findings on opposites that stand in one another's place, whatever else each may stand for."""
     findings = []
     table = alignment.to_actual
+    images = {table[place] for place in alignment.exact}
     told = {pair.expected.start for pair in alignment.opposed}
     for token in alignment.expected.tokens:
         left, right = table.get(token.place - 1, -9), table.get(token.place + 1, -9)
         if not token.senses or token.place in told or left < 0 or right - left != 2:
             continue
         other = alignment.actual.tokens[left + 1]
+        if token.fact >= 0 or (token.place in alignment.exact and other.place in images):
+            continue  # the same words in other places: their order is told elsewhere
         if token.sign == other.sign and _excludes(token, other):
             place = alignment.expected.sentence(token.sentence)
             message = f"polarity: '{token.text}' expected, '{other.text}' got, in '{place}'"
@@ -203,7 +206,7 @@ def compare_contradictions(expected: Known, actual: Known, alignment: Alignment)
     findings = []
     for unit in actual.document.units:
         token = tokens[unit.start]
-        if token.clause not in extra or unit.start in images:
+        if token.clause not in extra or unit.start in images or token.fact >= 0 or not _says(tokens, unit):
             continue
         against = _against(unit, token.sign, ends) or (
             token.weight >= 1 and token.key in signs and token.sign not in signs[token.key]
@@ -213,6 +216,10 @@ def compare_contradictions(expected: Known, actual: Known, alignment: Alignment)
             message = f"contradiction: '{said}' added, in '{actual.document.sentence(token.sentence)}'"
             findings.append(Finding("contradiction", "", said, 1.0, message))
     return findings[:3]
+
+
+def _says(tokens: list[Token], unit: Unit) -> bool:
+    return any(token.weight >= 0.9 or token.low in {"must", "need"} for token in tokens[unit.start : unit.end])
 
 
 def _against(unit: Unit, sign: int, ends: dict[int, set[int]]) -> bool:

@@ -92,6 +92,8 @@ class _Reader:
                 return self.fraction(at, at + 1, 1.0)
             unit, end = self.unit(at + 1)
             if unit is not None and unit.dimension in {"time", "month"} and self.low(at + 1) not in AMBIGUOUS:
+                if self.low(end) in {"or", "oder", "ou", "o"} and self.number(end + 1) == 2:
+                    return self.add(unit.factor, 2 * unit.factor, unit.dimension, at, end + 2)
                 low_value, end = self.and_a_half(1.0, end)
                 return self.add(
                     low_value * unit.factor,

@@ -282,8 +282,8 @@ def _settled_roles(here: dict[int, Part], there: dict[int, Part], one: int, two:
 
 def _stands_at(alignment: Alignment, slot: int, place: int) -> bool:
     """Whether a place of the actual text has the neighbours that a slot of the expected one has."""
-    keys, others = _beside(alignment.expected, slot), _beside(alignment.actual, place)
-    told = [key == other for key, other in zip(keys, others, strict=True) if key[:1].isalnum() and other[:1].isalnum()]
+    beside = zip(_beside(alignment.expected, slot), _beside(alignment.actual, place), strict=True)
+    told = [alignment.to_actual.get(here) == there for here, there in beside if here >= 0 and there >= 0]
     return bool(told) and all(told)
 
 
@@ -292,14 +292,15 @@ _ARTICLES = frozenset(
 )
 
 
-def _beside(document: Document, place: int) -> tuple[str, str]:
-    """The words before and after a place, articles passed over; empty at an end of the text."""
+def _beside(document: Document, place: int) -> tuple[int, int]:
+    """Where the words before and after a place stand, articles passed over; -1 at a mark or an end of the text."""
     found = []
     for step in (-1, 1):
         at = place + step
         while 0 <= at < len(document.tokens) and document.tokens[at].low in _ARTICLES:
             at += step
-        found.append(document.tokens[at].key if 0 <= at < len(document.tokens) else "")
+        inside = 0 <= at < len(document.tokens) and document.tokens[at].kind not in {"mark", "line"}
+        found.append(at if inside else -1)
     return found[0], found[1]
 
 
@@ -335,7 +336,7 @@ def _facts_aligned(expected: Known, actual: Known) -> dict[int, int]:
 
 
 def _tells(token: Token) -> bool:
-    return token.weight >= 1 or token.fact >= 0
+    return token.weight >= 0.4 or token.fact >= 0
 
 
 def _swapped(one: Part, two: Part, other_one: Part, other_two: Part, *, turned: bool) -> bool:

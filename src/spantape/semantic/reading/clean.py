@@ -13,6 +13,7 @@ _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]?){3,}$", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^(?=[^\n]*--)[ \t:|-]+$", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦–—>]|\d{1,2}[.)]|#{1,6})[ \t]+(?=\S)", re.MULTILINE)
+_LETTERED = re.compile(r"(?<![\w)])\((?:[a-z]|[ivx]{1,4}|\d{1,2})\)(?= )")
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,500})\)")
 _STRONG = re.compile(r"(?<![\w*])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w*])|\*{2,3}|~~")
 _SPACES = re.compile(r"[ \t]+")
@@ -71,6 +72,7 @@ def _undressed(text: str) -> str:
         (_TABLE_RULE, ""),
         (_RULE, ""),
         (_BULLET, "\n"),
+        (_LETTERED, " "),
         (_LINK, r"\1 \2"),
         (_STRONG, ""),
     ):
