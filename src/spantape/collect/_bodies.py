@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
@@ -132,7 +133,7 @@ def protobuf_of_json(body: bytes) -> bytes:
     """
     request = ExportTraceServiceRequest()
     try:
-        document = msgspec.json.decode(body)
+        document = _document(body)
         if not isinstance(document, dict):
             raise BadRequest(f"got a JSON {type(document).__name__}, expected an object with resourceSpans")
         for span in _spans(document):
@@ -140,9 +141,8 @@ def protobuf_of_json(body: bytes) -> bytes:
         json_format.ParseDict(document, request, ignore_unknown_fields=True)
         data: bytes = request.SerializeToString()
     except (
-        msgspec.DecodeError,
+        ValueError,
         json_format.ParseError,
-        UnicodeError,
         RecursionError,
         TypeError,
         AttributeError,
@@ -151,6 +151,17 @@ def protobuf_of_json(body: bytes) -> bytes:
             f"got {len(body)} bytes that are not an ExportTraceServiceRequest in JSON ({error})"
         ) from error
     return data
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        if b"\\ud" not in body.lower():
+            raise
+    # JavaScript writes a string that was cut inside a character with half a surrogate, which protobuf cannot hold
+    text = json.dumps(json.loads(body), ensure_ascii=False)
+    return msgspec.json.decode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def _spans(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -44,10 +44,22 @@ class _Uvicorn(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self._ended = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.listening.set()
+
+    async def main_loop(self) -> None:
+        """Tick once a second for the date header, until `end`; uvicorn's own looks ten times a second."""
+        while not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), 1.0)
+
+    def end(self) -> None:
+        """Take no more connections, and end when those that are here are done."""
+        self.should_exit = True
+        self._ended.set()
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override] # a generator there
         return contextlib.nullcontext()
@@ -101,7 +113,7 @@ class Servers:
         """Take no more requests, and finish those that are here."""
         self._engine.refuse()
         if self._http is not None:
-            self._http.should_exit = True
+            self._http.end()
         if self._grpc is not None:
             await self._grpc.stop(_GRACE_S)
         if self._serving is not None:
