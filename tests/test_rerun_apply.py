@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+import corpus_exchanges
 import rerun_calls
 from cli_tapes import make_runner
 from rerun_calls import CLAUDE_TOOL, EVERY, HISTORY, TOOL, chat, claude, responses
@@ -19,7 +20,8 @@ from spantape.rerun.apply_endpoint import header_pairs
 from spantape.rerun.apply_inputs import inputs_document
 from spantape.rerun.wire import api_named
 from spantape.semantic.embedders import HashedEmbedder
-from spantape.testing import ModelServer, disconnect, error, raw, text, tool_call
+from spantape.tape.importing import import_tape
+from spantape.testing import ExchangeServer, ModelServer, disconnect, error, raw, text, tool_call
 
 KEY = PrivateKey.generate()
 TRUST = TrustPolicy([KEY.public])
@@ -415,6 +417,28 @@ def test_options_that_are_given_count_on_a_tape(path, tmp_path):
     with pytest.raises(EndpointError, match="differs in options"):
         rerun.apply(made.bundle, given, tape)
     rerun.apply(made.bundle, replace(given, options={}), tape)
+
+
+@pytest.mark.corpus
+@pytest.mark.skipif(
+    not corpus_exchanges.CORPUS.is_dir(), reason="the shared corpus is not beside the project"
+)
+def test_recorded_traffic_is_asked_anew_and_verifies(tmp_path, record_property):
+    count = 0
+    for index, file in enumerate(corpus_exchanges.files()):
+        tape = import_tape([file], tmp_path / f"{index}.tape")
+        made = list(rerun.cut(tape, key=KEY))
+        with ExchangeServer([tape.steps[one.step].exchange() for one in made], match="order") as server:
+            for one in made:
+                verify(
+                    one.bundle, rerun.apply(one.bundle, inputs_of(one), Endpoint(f"{server.url}/v1")), TRUST
+                )
+        if made:
+            _, bundle, _ = whole = rerun.together(made, KEY)
+            verify(bundle, rerun.apply(bundle, step_inputs(whole.inputs), tape), TRUST)
+        count += len(made)
+    record_property("corpus_counts", {"rerun: asked anew of an endpoint, and of a tape": count})
+    assert count > 450
 
 
 # --- the command -------------------------------------------------------------------------------------------------
