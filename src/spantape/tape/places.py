@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from spantape._fields import FieldDifference
-from spantape.semantic.structured import compare_structured, value_differences
+from spantape.semantic.structured import compare_structured, is_prose, value_differences
 from spantape.tape.model import Span
 from spantape.tape.volatile import is_volatile
 from spantape.tolerance.level import Severity
@@ -22,7 +22,6 @@ _PLACES_OF_TEXT: Final = frozenset(
     {"content", "text", "input", "system", "prompt", "instructions", "thinking"}
 )
 _LAST_NAME: Final = re.compile(r"([^.\[\]]+)(?:\[\d+\])*$")
-_WORDS: Final = 4  # words that make a string prose
 
 
 class Comparison(Protocol):
@@ -102,7 +101,7 @@ class Places:
         def rule(path: str, first: str, second: str) -> bool:
             if self._is_carried(first, second):
                 return True
-            if (loose and _is_prose(first) and _is_prose(second)) or self._is_text(path, dialect=dialect):
+            if (loose and is_prose(first) and is_prose(second)) or self._is_text(path, dialect=dialect):
                 self.text(path, first, second)
                 return True
             parsed = compare_structured(first, second)
@@ -150,16 +149,6 @@ class Places:
         said = found.verdict == "same" if tolerance.threshold is None else found.score >= tolerance.threshold
         reasons = [f"score {found.score:.2f}", *([] if said else found.reasons[:_REASONS])]
         self.add(path, first, second, "wording" if said else "meaning", "; ".join(reasons))
-
-
-def _is_prose(text: str) -> bool:
-    """Whether a string is words in a row: four at least, or a dozen letters of a script without blanks."""
-    words = text.split()
-    if len(words) >= _WORDS:
-        return True
-    return (
-        not text.isascii() and sum(character.isalpha() and character > "\u2e80" for character in text) >= 12
-    )
 
 
 def _under(path: str, inner: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from spantape.semantic.structured.forms import Reading
 from spantape.semantic.structured.jsons import NotDataError, expression, literal, read_json, unique
+from spantape.semantic.structured.values import Plain
 
 _NAMES: Final = ("tool", "name", "tool_name", "function", "function_name", "action")
 _ARGUMENTS: Final = (
@@ -24,7 +25,7 @@ _LIMIT: Final = 200_000  # characters of a call that are given to Python's parse
 
 
 def read_calls(text: str) -> Reading | None:
-    """One call or several, each on lines of its own, as `name(argument=value, …)` with literal values."""
+    """One call or several, each on lines of its own, as `name(argument=value, …)`."""
     stripped = text.strip()
     if not stripped.endswith(")") or "(" not in stripped or len(stripped) > _LIMIT:
         return None
@@ -33,15 +34,34 @@ def read_calls(text: str) -> Reading | None:
         found = [_call(item) for item in tree.elts] if isinstance(tree, ast.List) else []
     except (NotDataError, RecursionError):
         return None
-    return Reading("data", "a call", found[0] if len(found) == 1 else found) if found else None
+    if not found:
+        return None
+    certain = all(
+        not isinstance(call["args"].get("*"), list) or len(call["args"]) > 1 or _literal(call)
+        for call in found
+    )
+    return Reading("data", "a call", found[0] if len(found) == 1 else found, certain=certain)
+
+
+def _literal(call: dict[str, Any]) -> bool:
+    """Whether no argument of a call is a name or an expression, as in `f(x)`, which prose may hold."""
+    return not any(isinstance(value, Plain) for value in call["args"].get("*", []))
+
+
+def _value(tree: ast.expr) -> Any:
+    """The value of an argument; a name or an expression is its own text."""
+    try:
+        return literal(tree)
+    except NotDataError:
+        return Plain(ast.unparse(tree))
 
 
 def _call(tree: ast.expr) -> dict[str, Any]:
     if not isinstance(tree, ast.Call):
         raise NotDataError("no call")
-    arguments = unique([(_argument(keyword), literal(keyword.value)) for keyword in tree.keywords])
+    arguments = unique([(_argument(keyword), _value(keyword.value)) for keyword in tree.keywords])
     if tree.args:
-        arguments = {"*": [literal(value) for value in tree.args], **arguments}
+        arguments = {"*": [_value(value) for value in tree.args], **arguments}
     return {"tool": _dotted(tree.func), "args": arguments}
 
 

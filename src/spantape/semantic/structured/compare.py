@@ -114,7 +114,7 @@ def _decides(one: Reading, other: Reading) -> bool:
         return False  # the same words in another order: whose value a word is, is the program's to say
     if one.certain and other.certain:
         return True
-    return (one.certain or other.certain) and _outline(one.value) == _outline(other.value) is not None
+    return (one.certain or other.certain) and _outline(one.value) == _outline(other.value)
 
 
 def _words(commands: dict[str, list[str]]) -> list[str]:
@@ -122,8 +122,10 @@ def _words(commands: dict[str, list[str]]) -> list[str]:
 
 
 def _outline(value: Any) -> Any:
-    """The labels of an object; None for anything else, and for an object without any."""
-    return frozenset(map(label, value)) or None if isinstance(value, dict) else None
+    """What two values share that differ in scalars alone: the labels of objects and the lengths of lists, at any depth."""
+    if isinstance(value, dict):
+        return frozenset((label(name), _outline(member)) for name, member in value.items())
+    return tuple(map(_outline, value)) if isinstance(value, list) else None
 
 
 def _same_around(one: Reading, other: Reading) -> bool:

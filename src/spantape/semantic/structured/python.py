@@ -1,4 +1,4 @@
-"""Python code by its syntax tree: format, comments and docstrings are free."""
+"""Python code by its syntax tree: format, comments, docstrings and the order of imports side by side are free."""
 
 from __future__ import annotations
 
@@ -52,8 +52,22 @@ def _strip_docstrings(tree: ast.Module) -> None:
 def _statements(tree: ast.Module) -> dict[str, str]:
     """The canonical source of each statement, under the name that it defines, or its place."""
     found: dict[str, str] = {}
-    for place, node in enumerate(tree.body):
+    for place, node in enumerate(_imports_sorted(tree.body)):
         name = getattr(node, "name", None)
         key = name if isinstance(name, str) and name not in found else f"statement_{place + 1}"
         found[key] = ast.unparse(node)
+    return found
+
+
+def _imports_sorted(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements with each run of imports in one order."""
+    found: list[ast.stmt] = []
+    imports: list[ast.stmt] = []
+    for node in [*body, None]:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imports.append(node)
+            continue
+        found += sorted(imports, key=ast.unparse)
+        found += [] if node is None else [node]
+        imports = []
     return found

@@ -14,6 +14,7 @@ from spantape.semantic.structured.python import read_python
 from spantape.semantic.structured.shell import read_shell
 from spantape.semantic.structured.sql import read_sql
 from spantape.semantic.structured.tables import read_csv, read_markdown_table
+from spantape.semantic.structured.xmls import read_xml
 from spantape.semantic.structured.yamls import read_items, read_pairs, read_toml, read_yaml
 
 Reader = Callable[[str], Reading | None]
@@ -27,6 +28,8 @@ _ALL: Final[tuple[Reader, ...]] = (
     read_sql,
     read_shell,
     read_csv,
+    read_toml,
+    read_xml,
     read_yaml,
     read_pairs,
     read_items,
@@ -36,12 +39,13 @@ _LANGUAGES: Final[dict[str, tuple[Any, ...]]] = {
     **dict.fromkeys(("yaml", "yml"), (read_yaml,)),
     **dict.fromkeys(("csv", "tsv"), (read_csv,)),
     "toml": (read_toml,),
+    **dict.fromkeys(("xml", "html"), (read_xml,)),
     **dict.fromkeys(("python", "py", "python3"), (read_python, read_calls, *_DATA)),
     **dict.fromkeys(("sql", "postgresql", "postgres", "mysql", "sqlite"), (read_sql,)),
     **dict.fromkeys(("bash", "sh", "shell", "zsh", "console", "shell-session"), (read_shell,)),
     **dict.fromkeys(("", "text", "txt", "markdown", "md", "plaintext"), _ALL),
 }
-_TOLD: Final = frozenset({read_yaml, read_csv, read_python, read_sql, read_shell})
+_TOLD: Final = frozenset({read_yaml, read_toml, read_csv, read_python, read_sql, read_shell})
 """Readers that a fence tells what it holds, so that they need not guess."""
 
 

@@ -1,4 +1,8 @@
-"""SQL by its tokens: case of keywords and bare names, white space, comments and a last semicolon are free."""
+"""SQL by its tokens.
+
+Free are the case of keywords and bare names, white space, comments, a last semicolon, and the order of the conditions
+that AND joins.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +32,11 @@ _STARTS: Final = {
     "truncate": r"\btable\b",
     "with": r"\bas\s*\(",
 }
+_CLAUSE_WORDS: Final = (
+    "where group order having limit union intersect except join inner left right full cross window returning fetch "
+    "offset for set on values"
+)
+_CLAUSES: Final = frozenset(_CLAUSE_WORDS.split())
 _SIGNS: Final = re.compile(r"[=*<>();']")
 _CERTAIN: Final = re.compile(r"\s*(?:[A-Z]{4,}\b|[^=*<>]{0,2000}[=*<>])")
 _LIMIT: Final = 500_000  # characters that are read
@@ -44,7 +53,7 @@ def read_sql(text: str, *, fenced: bool = False) -> Reading | None:
     statements = [] if found is None else [s for s in _split(found) if s]
     if not statements:
         return None
-    value = {f"statement_{n + 1}": " ".join(words) for n, words in enumerate(statements)}
+    value = {f"statement_{n + 1}": " ".join(_commuted(words)) for n, words in enumerate(statements)}
     return Reading("sql", "SQL", value, certain=fenced or _CERTAIN.match(text) is not None)
 
 
@@ -85,3 +94,42 @@ def _split(tokens: list[str]) -> list[list[str]]:
         else:
             statements[-1].append(word)
     return statements
+
+
+def _commuted(words: list[str]) -> list[str]:
+    """The words with the conditions of each WHERE, HAVING and ON sorted, where nothing but AND joins them."""
+    found: list[str] = []
+    at = 0
+    while at < len(words):
+        found.append(words[at])
+        at += 1
+        if words[at - 1] in ("where", "having", "on"):
+            end = _end_of_clause(words, at)
+            found += _sorted_conditions(words[at:end])
+            at = end
+    return found
+
+
+def _end_of_clause(words: list[str], start: int) -> int:
+    depth = 0
+    for place in range(start, len(words)):
+        depth += (words[place] == "(") - (words[place] == ")")
+        if depth < 0 or (depth == 0 and words[place] in _CLAUSES):
+            return place
+    return len(words)
+
+
+def _sorted_conditions(words: list[str]) -> list[str]:
+    """The conditions in one order; as they stand where OR, BETWEEN or CASE give AND another meaning."""
+    conditions: list[list[str]] = [[]]
+    depth = 0
+    for word in words:
+        depth += (word == "(") - (word == ")")
+        if depth == 0 and word in ("or", "between", "case"):
+            return words
+        if depth == 0 and word == "and":
+            conditions.append([])
+        else:
+            conditions[-1].append(word)
+    first, *others = sorted(conditions)
+    return [*first, *(word for condition in others for word in ("and", *condition))]

@@ -26,6 +26,7 @@ _PAIR: Final = re.compile(
     re.VERBOSE,
 )
 _ITEM: Final = re.compile(r"(?:[-*\u2022+]|\d{1,4}[.)])\s(.*)")
+_TOML: Final = re.compile(r"^[ \t]{0,64}[\w\"'.-]{1,80}[ \t]{0,64}=[ \t]{0,64}\S", re.MULTILINE)
 _CORE: Final = frozenset(
     f"tag:yaml.org,2002:{name}"
     for name in ("str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value")
@@ -107,15 +108,18 @@ def _nested(value: Any) -> bool:
     return any(len(mapping) > 1 for mapping in inner) and all(map(_IDENTIFIER.fullmatch, keys))
 
 
-def read_toml(text: str) -> Reading | None:
-    """A TOML document; only a fence tells one."""
+def read_toml(text: str, *, fenced: bool = False) -> Reading | None:
+    """A TOML document; certain where a fence says so, or a table has its own line."""
     import tomllib
 
+    if not fenced and not _TOML.search(text):
+        return None
     try:
         value = _json_like(tomllib.loads(text, parse_float=number))
     except (tomllib.TOMLDecodeError, ValueError, RecursionError):
         return None
-    return Reading("data", "TOML", value) if value and not too_deep(value) else None
+    certain = fenced or any(isinstance(member, dict | list) for member in value.values())
+    return Reading("data", "TOML", value, certain=certain) if value and not too_deep(value) else None
 
 
 def _json_like(value: Any) -> Any:
