@@ -1,8 +1,8 @@
 """Makes the tracefork recordings that `test_tape_foreign_tracefork.py` reads, with tracefork itself.
 
-Run where tracefork 1.0 is installed, with the base URL of a `spantape.testing.ModelServer` that is told to answer three
-Anthropic requests (a text, a text, a 429): `python make_tracefork.py http://127.0.0.1:PORT`. `main` in
-`remake_tracefork.py` does both.
+It needs an environment with tracefork 1.0 (which wants an older anthropic than ours), and the base URL of a server that
+answers three Anthropic requests: `make_tracefork.py http://127.0.0.1:PORT`. Ours was
+`ModelServer([text("Sunny, “21 °C”."), text("Still sunny."), error(429, "slow down")])`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tracefork.recorder import Recorder
 from tracefork.store import TapeStore
 from tracefork.tape import Tape
 
-HERE = Path(__file__).parent / "tracefork"
+HERE = Path(__file__).parent / "tracefork_1_0"
 
 
 def agent(client: anthropic.Anthropic) -> None:
@@ -34,16 +34,22 @@ def agent(client: anthropic.Anthropic) -> None:
 def recorded(url: str) -> Tape:
     client = anthropic.Anthropic(base_url=url, api_key="none", max_retries=0)
     with Recorder(client, agent_name="weather-agent") as recorder:
-        nondet: RecordingNondet = recorder._nondet  # noqa: SLF001 - where tracefork hands its draws to an agent
+        nondet: RecordingNondet = recorder._nondet  # where tracefork hands its draws to an agent
         nondet.now_iso()
         nondet.new_uuid_hex()
         nondet.random_float()
         nondet.get_env("SPANTAPE_TEST_COLON", "a:b\nX:c:d")
         agent(recorder.client)
     tape = recorder.tape
-    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "lookup", "arguments": {"city": "Zürich"}}}
+    call = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "tools/call",
+        "params": {"name": "lookup", "arguments": {"city": "Zürich"}},
+    }
     tape.append_tool_exchange(
-        json.dumps(call).encode(), b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"21"}]}}'
+        json.dumps(call).encode(),
+        b'{"jsonrpc":"2.0","id":1,"result":{"content":[{"type":"text","text":"21"}]}}',
     )
     tape.append_tool_exchange(
         b'{"jsonrpc":"2.0","id":2,"method":"tools/list"}',

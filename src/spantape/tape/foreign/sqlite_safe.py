@@ -18,14 +18,21 @@ _ALLOWED: Final = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ})
 
 
 def tables(path: Path) -> frozenset[str]:
-    """The names of the plain tables of the file: no views, no virtual tables.
+    """The names of the plain tables of the file: no views, no virtual tables, none with computed columns.
 
     Raises:
         sqlite3.Error: it cannot be read.
     """
     with opened(path) as database:
         rows = database.execute("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
-    return frozenset(text(name) for name, sql in rows if not text(sql).upper().startswith("CREATE VIRTUAL"))
+        plain = [text(name) for name, sql in rows if not text(sql).upper().startswith("CREATE VIRTUAL")]
+        return frozenset(name for name in plain if _is_stored(database, name))
+
+
+def _is_stored(database: sqlite3.Connection, table: str) -> bool:
+    """Whether every column of a table is what was put there, none what an expression makes of others."""
+    quoted = table.replace('"', '""')
+    return all(column[6] == 0 for column in database.execute(f'PRAGMA table_xinfo("{quoted}")'))
 
 
 def columns(database: sqlite3.Connection, table: str) -> frozenset[str]:
@@ -54,6 +61,7 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         sqlite3.Error: it is no SQLite file, or a damaged one.
     """
+    _refuse_torn(path)
     log = path.with_name(path.name + "-wal")
     if not log.is_file() or not log.stat().st_size:
         with closing(_connected(path, "mode=ro&immutable=1")) as database:
@@ -67,6 +75,21 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
             yield database
 
 
+def _refuse_torn(path: Path) -> None:
+    """Raise where the file has fewer pages than its header states: SQLite notices only when it reads them.
+
+    See: <https://www.sqlite.org/fileformat2.html#the_database_header>
+    """
+    with path.open("rb") as file:
+        header = file.read(100)
+    if len(header) < 100:
+        raise sqlite3.DatabaseError(f"it ends inside its header, after {len(header)} bytes")
+    page, pages = int.from_bytes(header[16:18]), int.from_bytes(header[28:32])
+    size, stated = path.stat().st_size, pages * (65536 if page == 1 else page)
+    if header[24:28] == header[92:96] and size < stated:
+        raise sqlite3.DatabaseError(f"it has {size} bytes, its header states {stated}")
+
+
 def _connected(path: Path, how: str) -> sqlite3.Connection:
     database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True)
     database.text_factory = bytes
@@ -76,6 +99,8 @@ def _connected(path: Path, how: str) -> sqlite3.Connection:
     return database
 
 
-def _authorized(action: int, *_what: Any) -> int:
-    """Reading is allowed: no functions, no recursion, no attaching, no pragmas, no writing."""
+def _authorized(action: int, what: Any, *_more: Any) -> int:
+    """Reading is allowed: no functions, no recursion, no attaching, no writing, no pragma but the list of columns."""
+    if action == sqlite3.SQLITE_PRAGMA and what == "table_xinfo":
+        return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY
