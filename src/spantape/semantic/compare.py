@@ -69,7 +69,7 @@ def compare(
     Raises:
         UsageError: a text is no string, the threshold is not in (0, 1], or a judge's answer is not in [0, 1].
     """
-    from spantape.semantic.structured import compare_structured, prose_rule
+    from spantape.semantic.structured import compare_structured
 
     _check(expected, actual, threshold)
     if expected == actual:
