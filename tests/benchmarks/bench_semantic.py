@@ -41,6 +41,8 @@ KEY_KINDS = ("number", "negation", "entity", "roles", "tool_args")
 FOLDS = 10
 DRAWS = 4  # readings with a part of the lexicon that the weights are fitted to
 DROPPED = {"same": 0.3, "axis": 0.15, "contrast": 0.15, "converse": 0.15}  # of the lines, by kind
+# What the guard demands whatever the fit says: each of these findings alone takes a score below the threshold.
+FLOORS = {"negation": 1.2, "roles": 1.5, "opposite": 1.2, "contrast": 1.5, "number": 3.0, "moment": 3.0, "name": 3.0, "bound": 1.5, "refusal": 2.0}
 BONUS = frozenset({"anchored"})  # features that speak for "same"
 SMOOTH = 1.0  # strength of the pull towards no weight, in pairs
 STRUCTURE = 6.0  # what a difference in parsed values takes; not fitted: it decides
@@ -146,6 +148,7 @@ def fit(chosen: list[Pair], names: list[str], rounds: int = 3000) -> np.ndarray:
     prose = [pair for pair in chosen if pair.decided is None]
     values = matrix(prose, names)
     same = np.array([pair.same for pair in prose], dtype=float)
+    floors = np.array([FLOORS.get(name, 0.0) for name in names])
     weights = np.full(len(names) + 1, 0.5)
     mean, square = np.zeros_like(weights), np.zeros_like(weights)
     for step in range(1, rounds + 1):
@@ -154,7 +157,7 @@ def fit(chosen: list[Pair], names: list[str], rounds: int = 3000) -> np.ndarray:
         slope = np.concatenate([[gap.sum()], -(values.T @ gap) + SMOOTH * 0.05 * weights[1:] / len(prose)])
         mean, square = 0.9 * mean + 0.1 * slope, 0.999 * square + 0.001 * slope**2
         weights -= 0.02 * (mean / (1 - 0.9**step)) / (np.sqrt(square / (1 - 0.999**step)) + 1e-8)
-        weights[1:] = np.maximum(weights[1:], 0)
+        weights[1:] = np.maximum(weights[1:], floors)
     return weights
 
 

@@ -15,12 +15,12 @@ Verdict = Literal["same", "different", "inconclusive"]
 Judge = Callable[[str, str], float]
 """A second opinion: (expected, actual) → how surely they mean the same, in [0, 1]. A model, an embedder, an API."""
 
-THRESHOLD: Final = 0.6
+THRESHOLD: Final = 0.75
 """The score from which two texts mean the same; found by cross-validation, see tests/benchmarks/bench_semantic.py."""
 
 _DOUBT: Final = 0.15  # below the threshold by no more than this, it is not told
 _PROSE: Final = 4  # words from which a string inside of data may be prose
-_SURE: Final = 0.75
+_SURE: Final = 0.8
 _GRAVE: Final = frozenset(
     {"number", "moment", "negation", "name", "contrast", "roles", "refusal", "structure"}
 )

@@ -34,6 +34,8 @@ class Part:
     clause: int
     head: bool
     named: bool = True
+    verb: str = ""
+    whole: bool = False
 
 
 def parts_of(document: Document) -> dict[int, Part]:
@@ -132,7 +134,12 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
         ):
             continue
         role = _role(at, verb, governing, passive=passive, turned=pole)
-        parts[token.place] = Part(role, number, token.fact < 0 and _heads(clause, at, document), token.fact < 0)
+        head = token.fact < 0 and _heads(clause, at, document)
+        parts[token.place] = Part(role, number, head, token.fact < 0, _main_verb(clause, verb, document))
+    mine = [parts[token.place] for token in clause if token.place in parts]
+    whole = {"agent", "other"} <= {part.role for part in mine if part.head}
+    for part in mine:
+        part.whole = whole
 
 
 def _heads(clause: list[Token], at: int, document: Document) -> bool:
@@ -146,6 +153,14 @@ def _heads(clause: list[Token], at: int, document: Document) -> bool:
         and following.fact < 0
     )
     return not goes_on and (token.name or not _is_verb(token, document) or _after_determiner(clause, at))
+
+
+def _main_verb(clause: list[Token], verb: int | None, document: Document) -> str:
+    """The base form of the verb that tells the event; empty where a clause has none."""
+    if verb is None:
+        return ""
+    told = (token for token in clause[verb:] if _is_verb(token, document) and token.low not in _AUXILIARY)
+    return next((token.stem for token in told), "")
 
 
 def _role(at: int, verb: int | None, governing: str, *, passive: bool, turned: bool) -> str:
@@ -216,7 +231,19 @@ def compare_roles(expected: Known, actual: Known, alignment: Alignment) -> list[
             there_one, there_two = there[pairs[one]], there[pairs[two]]
             if pairs[one] != pairs[two] and _swapped(here[one], here[two], there_one, there_two, turned=turned):
                 findings.append(_finding(expected.document, one, two))
+    flipped = [place for place in players if _flipped(here[place], there[pairs[place]])]
+    if not findings and flipped:
+        token = expected.document.tokens[flipped[0]]
+        message = f"roles: '{token.text}' is on the other end of what is done, in '{expected.document.sentence(token.sentence)}'"
+        findings.append(Finding("roles", token.text, "", 1.0, message))
     return findings[:4]
+
+
+def _flipped(one: Part, other: Part) -> bool:
+    """Whether one word does in one text what is done to it in the other: one verb, both its parties told."""
+    if not (one.head and other.head and one.whole and other.whole) or one.verb != other.verb or not one.verb:
+        return False
+    return {one.role, other.role} == {"agent", "other"}
 
 
 def compare_persons(expected: Known, actual: Known) -> list[Finding]:
