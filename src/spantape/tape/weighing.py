@@ -130,6 +130,9 @@ class _Exchanges:
         except NotReplayable as error:
             self._step.add(path, "<recorded>", f"<{error.reason}>", "structure")
             return
+        if not (_is_text(one) and _is_text(other)):
+            self._step.add(path, body_value(one), body_value(other), "structure")
+            return
         before = self._step.seen
         self._step.inputs = path == "request.body"
         loose = not dialect and not self._step.exact
@@ -146,6 +149,14 @@ class _Exchanges:
             _weigh_said(self._step, "answer" if len(first) == 1 else f"answer[{index}]", one, other)
         if self._step.seen == before:
             self._step.add("response.body", "an answer", "the same answer", "bytes", "ids, times or chunks")
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _response_body(step: ExchangeStep) -> bytes:

@@ -41,9 +41,12 @@ def value_differences(
     Numbers are equal by value at any size (`20.0` and `20`), strings by their characters in NFC unless `texts` says
     that two of them mean the same. `1`, `true` and `"1"` are three values; a `Plain` scalar equals any value that it
     may be read as. The order of lists counts; where their lengths differ they are aligned first, so that an inserted
-    item shifts no other.
+    item shifts no other. Values nested too deeply to walk come back as one difference of the whole.
     """
-    return list(islice(_walk(path, expected, actual, texts), LISTED))
+    try:
+        return list(islice(_walk(path, expected, actual, texts), LISTED))
+    except RecursionError:
+        return [FieldDifference(path, "<nested too deeply to compare>", "<nested too deeply to compare>")]
 
 
 def _walk(path: str, one: Any, other: Any, texts: TextRule | None) -> Iterator[FieldDifference]:
