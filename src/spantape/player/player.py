@@ -230,11 +230,10 @@ class Player:
 
     def _served(self, position: int, request: Request) -> ExchangeStep:
         step = cast(ExchangeStep, self._steps[position])
-        if is_reconstructed(step):
-            return answered_as_asked(step, request)
+        given = answered_as_asked(step, request) if is_reconstructed(step) else step
         if position not in self._attempts.followed:
-            return step
-        return replace(step, load_response=lambda: _without_pause(step.response))
+            return given
+        return replace(given, load_response=lambda: _without_pause(given.response))
 
     def _cover(self, position: int) -> None:
         for inner in self._calls.inside(position):
