@@ -20,6 +20,8 @@ from spantape.cli._collect import collect_command
 from spantape.cli._convert import export_command, import_command
 from spantape.cli._demo import demo_command
 from spantape.cli._diff import diff_command
+from spantape.cli._ls import ls_command
+from spantape.cli._promote import promote_command
 from spantape.cli._rerun import rerun_group
 from spantape.cli._run import run_command
 from spantape.cli._say import say
@@ -53,6 +55,8 @@ for _command in (
     demo_command,
     run_command,
     collect_command,
+    promote_command,
+    ls_command,
     show_command,
     verify_command,
     attest_command,
