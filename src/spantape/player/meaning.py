@@ -116,7 +116,7 @@ def _turns(messages: Iterable[Message]) -> Iterator[tuple[str, Any]]:
     for message in messages:
         role = str(message.get("role") or "user")
         for part in message.get("parts") or ():
-            kind = part.get("type")
+            kind = str(part.get("type"))
             if kind == "tool_call":
                 order.setdefault(str(part.get("id") or f"#{made}"), made)
                 yield (
@@ -198,7 +198,7 @@ def _plain(value: Any) -> Any:
 def _media_of(messages: Iterable[Message]) -> Iterator[str]:
     for message in messages:
         for part in message.get("parts") or ():
-            if part.get("type") in _MEDIA:
+            if str(part.get("type")) in _MEDIA:
                 held = part.get("content") or part.get("uri") or part.get("file_id") or ""
                 yield hashlib.sha256(str(held).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 

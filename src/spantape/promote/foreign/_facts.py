@@ -170,4 +170,4 @@ def limits(span: Span, *, indexed: bool) -> tuple[Loss, ...]:
 
 def cut(what: str, *, input: bool) -> Loss:  # noqa: A002 - the word of `Loss`
     """The loss of a JSON text that was cut to a length."""
-    return Loss(what, "its JSON was cut short", LENGTH_LIMIT, input=input)
+    return Loss(what, "the JSON was cut short", LENGTH_LIMIT, input=input)

@@ -160,7 +160,8 @@ def checked(call: ForeignCall, setting: str, *, indexed: bool = False) -> Foreig
         return call.losing(*_facts.limits(call.span, indexed=False))
     losses = [*_facts.limits(call.span, indexed=indexed), *_absent(call, setting), *_masked(call, setting)]
     call = replace(call, media_told=call.media_told and not _media_lost(call.messages or ()))
-    if (length := cut_length(call.span)) is not None:
+    told = any(loss.setting == _facts.LENGTH_LIMIT for loss in (*call.losses, *losses))
+    if not told and (length := cut_length(call.span)) is not None:
         losses.append(
             Loss(
                 "content",

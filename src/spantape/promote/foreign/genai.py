@@ -27,13 +27,23 @@ OLD_SETTING: Final = (
 )
 
 _AGENTS: Final = frozenset({"invoke_agent", "invoke_workflow", "create_agent"})
+_MARKS: Final = (
+    "gen_ai.operation.name",
+    "gen_ai.provider.name",
+    "gen_ai.system",
+    "gen_ai.request.model",
+    "gen_ai.response.model",
+    "gen_ai.response.id",
+    "gen_ai.input.messages",
+    "gen_ai.output.messages",
+)
 _INPUT: Final = "gen_ai.input.messages"
 _OUTPUT: Final = "gen_ai.output.messages"
 
 
 def recognise(span: Span) -> bool:
-    """Whether the span follows the conventions, of whatever version."""
-    return text(span, "gen_ai.operation.name") != "" or "gen_ai.system" in span.attributes
+    """Whether the span follows the conventions, of whatever version, and whatever a limit has left of it."""
+    return any(mark in span.attributes for mark in _MARKS)
 
 
 def read(

@@ -73,7 +73,7 @@ def _is_responses(given: Any, said: Any) -> bool:
     if isinstance(given, dict) and "input" in given:
         return True
     items = said if isinstance(said, list) else [said]
-    return any(item.get("type") in _ITEMS for item in objects(items))
+    return any(str(item.get("type")) in _ITEMS for item in objects(items))
 
 
 def _with_input(call: ForeignCall, given: Any) -> ForeignCall:

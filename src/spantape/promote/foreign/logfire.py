@@ -35,8 +35,10 @@ def read(span: Span, events: Sequence[Event]) -> ForeignCall | None:
     """The call, tool or agent of the span; None for logfire's other spans."""
     source = LOGFIRE if span.scope.startswith("logfire") or "request_data" in span.attributes else PYDANTIC_AI
     setting = _SETTINGS[source]
+    if not text(span, "gen_ai.operation.name") and (unnamed := _unnamed(span, source, setting)) is not None:
+        return unnamed
     if not genai.recognise(span):
-        return _unnamed(span, source, setting)
+        return None
     call = genai.read(span, events, source=source, setting=setting)
     if call is None or call.kind != "model":
         return call
