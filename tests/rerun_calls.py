@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import cached_property
 
 import anthropic
 import openai
@@ -56,17 +57,22 @@ EVERY = {**STREAMED, "embeddings": embeddings}
 
 
 class Clients:
-    """Both SDKs' clients of one server."""
+    """Both SDKs' clients of one server, each made when it is used."""
 
     def __init__(self, server):
-        self.openai = openai.OpenAI(base_url=server.base_url("openai"), api_key="none", max_retries=0)
-        self.anthropic = anthropic.Anthropic(
-            base_url=server.base_url("anthropic"), api_key="none", max_retries=0
-        )
+        self._server = server
+
+    @cached_property
+    def openai(self):
+        return openai.OpenAI(base_url=self._server.base_url("openai"), api_key="none", max_retries=0)
+
+    @cached_property
+    def anthropic(self):
+        return anthropic.Anthropic(base_url=self._server.base_url("anthropic"), api_key="none", max_retries=0)
 
     def close(self):
-        self.openai.close()
-        self.anthropic.close()
+        for made in {"openai", "anthropic"} & vars(self).keys():
+            getattr(self, made).close()
 
 
 @contextmanager

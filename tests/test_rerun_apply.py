@@ -428,14 +428,12 @@ def test_recorded_traffic_is_asked_anew_and_verifies(tmp_path, record_property):
     for index, file in enumerate(corpus_exchanges.files()):
         tape = import_tape([file], tmp_path / f"{index}.tape")
         made = list(rerun.cut(tape, key=KEY))
-        with ExchangeServer([tape.steps[one.step].exchange() for one in made], match="order") as server:
-            for one in made:
-                verify(
-                    one.bundle, rerun.apply(one.bundle, inputs_of(one), Endpoint(f"{server.url}/v1")), TRUST
-                )
         if made:
             _, bundle, _ = whole = rerun.together(made, KEY)
-            verify(bundle, rerun.apply(bundle, step_inputs(whole.inputs), tape), TRUST)
+            inputs = step_inputs(whole.inputs)
+            with ExchangeServer([tape.steps[one.step].exchange() for one in made], match="order") as server:
+                verify(bundle, rerun.apply(bundle, inputs, Endpoint(f"{server.url}/v1")), TRUST)
+            verify(bundle, rerun.apply(bundle, inputs, tape), TRUST)
         count += len(made)
     record_property("corpus_counts", {"rerun: asked anew of an endpoint, and of a tape": count})
     assert count > 450

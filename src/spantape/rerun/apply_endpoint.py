@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
@@ -67,20 +68,42 @@ class Answer:
     body: bytes
 
 
-def ask(endpoint: Endpoint, api: Api, members: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
-    """What the endpoint answers to the request `members`; `headers` are those that change what is asked.
+Ask = Callable[[Api, Mapping[str, Any], Mapping[str, str]], Answer]
+
+
+@contextmanager
+def connected(endpoint: Endpoint) -> Iterator[Ask]:
+    """Inside, a function that asks the endpoint, over one connection where it keeps it.
+
+    It is given the wire API, the members of the request and the headers that change what is asked. It raises
+    `EndpointError` where the endpoint refuses, with status and body, or does not answer.
 
     Raises:
-        EndpointError: it refused, with status and body; or there was no answer.
-        UsageError: no HTTP client is installed, or the URL is none.
+        UsageError: no HTTP client is installed.
     """
-    url, client = endpoint.url(api), _client()
-    sent = _headers(endpoint, api, url, headers)
-    try:
-        with client.Client(timeout=endpoint.timeout_s) as session:
-            response = session.post(url, content=msgspec.json.encode(members), headers=sent)
-    except (client.HTTPError, client.InvalidURL) as error:
-        raise EndpointError(f"POST {_shown_url(url)}: no answer ({type(error).__name__}: {error})") from error
+    library = _library()
+    with library.Client(timeout=endpoint.timeout_s) as client:
+        yield _Session(endpoint, library, client).ask
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    endpoint: Endpoint
+    library: ModuleType
+    client: Any
+
+    def ask(self, api: Api, members: Mapping[str, Any], headers: Mapping[str, str]) -> Answer:
+        url = self.endpoint.url(api)
+        sent = _headers(self.endpoint, api, url, headers)
+        try:
+            response = self.client.post(url, content=msgspec.json.encode(members), headers=sent)
+        except (self.library.HTTPError, self.library.InvalidURL) as error:
+            why = f"{type(error).__name__}: {error}"
+            raise EndpointError(f"POST {_shown_url(url)}: no answer ({why})") from error
+        return _answer(url, response)
+
+
+def _answer(url: str, response: Any) -> Answer:
     body: bytes = response.content
     if response.status_code >= 300:
         text = body.decode("utf-8", "replace")
@@ -103,7 +126,7 @@ def _shown(text: str) -> str:
     return f"{text[:_SHOWN]}…" if len(text) > _SHOWN else text or "(no body)"
 
 
-def _client() -> ModuleType:
+def _library() -> ModuleType:
     for name in _CLIENTS:
         try:
             return import_module(name)

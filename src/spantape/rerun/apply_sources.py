@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -12,7 +14,7 @@ from spantape._dialects import provider_name
 from spantape._model import Request
 from spantape.errors import EndpointError, NotCut
 from spantape.player.player import Player
-from spantape.rerun.apply_endpoint import Endpoint, ask
+from spantape.rerun.apply_endpoint import Ask, Endpoint, connected
 from spantape.rerun.cut_step import Heard, fingerprint_of, hear, transcript_of
 from spantape.rerun.wire import Call, api_named, render
 from spantape.tape.model import ExchangeStep, Tape
@@ -23,28 +25,33 @@ Source = Callable[[Call], Heard]
 _LISTED: Final = 3
 
 
-def asked_of_endpoint(endpoint: Endpoint) -> Source:
-    """A source that asks `endpoint`.
+@contextmanager
+def asked_of_endpoint(endpoint: Endpoint) -> Iterator[Source]:
+    """Inside, a source that asks `endpoint`.
 
     It raises `EndpointError` where the endpoint refuses, or answers with nothing to compare.
+
+    Raises:
+        UsageError: no HTTP client is installed.
     """
+    with connected(endpoint) as ask:
+        yield partial(_asked, endpoint, ask)
 
-    def source(call: Call) -> Heard:
-        api = api_named(call.api)
-        members = render(call)
-        answer = ask(endpoint, api, members, call.headers)
-        asked = api.dialect.ask(msgspec.json.encode(members), api.path)
-        answered = api.dialect.answer(answer.body, answer.status, answer.content_type, asked)
-        try:
-            transcript = transcript_of(call, answered, answer.body)
-        except NotCut as error:
-            text = answer.body.decode("utf-8", "replace")
-            raise EndpointError(f"the call {error.reason}", status=answer.status, body=text) from error
-        where = urlsplit(endpoint.base_url)
-        vendor = provider_name(where.netloc, where.path, (), api.dialect)
-        return Heard(call, vendor, where.netloc, fingerprint_of(answered), transcript)
 
-    return source
+def _asked(endpoint: Endpoint, ask: Ask, call: Call) -> Heard:
+    api = api_named(call.api)
+    members = render(call)
+    answer = ask(api, members, call.headers)
+    asked = api.dialect.ask(msgspec.json.encode(members), api.path)
+    answered = api.dialect.answer(answer.body, answer.status, answer.content_type, asked)
+    try:
+        transcript = transcript_of(call, answered, answer.body)
+    except NotCut as error:
+        text = answer.body.decode("utf-8", "replace")
+        raise EndpointError(f"the call {error.reason}", status=answer.status, body=text) from error
+    where = urlsplit(endpoint.base_url)
+    vendor = provider_name(where.netloc, where.path, (), api.dialect)
+    return Heard(call, vendor, where.netloc, fingerprint_of(answered), transcript)
 
 
 def found_on_tape(tape: Tape) -> Source:

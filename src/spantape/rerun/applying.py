@@ -12,13 +12,14 @@ and sampling are the bundle's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from spantape.errors import NotVerified, UsageError
 from spantape.rerun.apply_embedder import embedder_for
 from spantape.rerun.apply_endpoint import Endpoint
 from spantape.rerun.apply_inputs import StepInputs
-from spantape.rerun.apply_sources import asked_of_endpoint, found_on_tape
+from spantape.rerun.apply_sources import Source, asked_of_endpoint, found_on_tape
 from spantape.rerun.bundles import Bundle
 from spantape.rerun.canonical import sha256_of
 from spantape.rerun.cut_evidence import Evidence, Measure, UnfitError
@@ -44,8 +45,8 @@ def apply(
     """The actual record of the bundle's steps asked anew, of an endpoint or of what a tape has recorded.
 
     `inputs` are those of each step. `api` names the wire API; without it that of the inputs counts, else the one
-    that their messages or the bundle's vendor tell. `embedder` serves semantic steps; by default it is the one that the bundle names. The
-    bundle's signature is not looked at: `verify` does that.
+    that their messages or the bundle's vendor tell. `embedder` serves semantic steps; by default it is the one that
+    the bundle names. The bundle's signature is not looked at: `verify` does that.
 
     Raises:
         NotVerified: the inputs are not those that the bundle states.
@@ -62,15 +63,20 @@ def apply(
         raise UsageError(f"got inputs of {len(given)} steps, expected those of the bundle's {len(steps)}")
     for index, (step, one) in enumerate(zip(steps, given, strict=True)):
         check_inputs(step["inputs"], one.inputs, f"steps[{index}]." if len(steps) > 1 else "")
-    source = found_on_tape(target) if isinstance(target, Tape) else asked_of_endpoint(target)
+    calls = [call_of(step, one, api) for step, one in zip(steps, given, strict=True)]
+    measures = [_measure(step, call, embedder) for step, call in zip(steps, calls, strict=True)]
+    with _source(target) as source:
+        heard = list(map(source, calls))
     extended = bundle["rerun_version"] == EXTENDED
-    answers = []
-    for step, one in zip(steps, given, strict=True):
-        call = call_of(step, one, api)
-        measure = _measure(step, call, embedder)
-        heard = source(call)
-        answers.append(output_record(heard, _evidence(measure, heard, step), extended=extended))
+    answers = [
+        output_record(one, _evidence(measure, one, step), extended=extended)
+        for step, measure, one in zip(steps, measures, heard, strict=True)
+    ]
     return {"steps": answers} if extended else answers[0]
+
+
+def _source(target: Endpoint | Tape) -> AbstractContextManager[Source]:
+    return nullcontext(found_on_tape(target)) if isinstance(target, Tape) else asked_of_endpoint(target)
 
 
 def check_inputs(stated: dict[str, str], inputs: dict[str, Any], place: str = "") -> None:
