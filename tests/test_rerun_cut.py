@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import click
 import pytest
 
 import corpus_exchanges
@@ -12,7 +13,7 @@ import spantape
 from cli_tapes import line, make_runner, write_lines
 from rerun_calls import EVERY, HISTORY, SAMPLED, STREAMED, chat, claude, embeddings, responses
 from rerun_calls import record as recorded
-from spantape import rerun
+from spantape import cli, rerun
 from spantape.errors import (
     BadSignature,
     NotCut,
@@ -495,6 +496,15 @@ def test_the_command_writes_bundles_that_the_verify_command_believes(command, ev
         verified = command("rerun", "verify", bundle, actual, "--trust", f"{key}.pub")
         assert (verified.code, verified.json()["verified"]) == (0, True)
     assert len(list((tmp_path / "evidence").iterdir())) == 15
+
+
+@pytest.mark.parametrize("name", ["cut", "apply"])
+def test_a_command_has_help_with_an_example_and_says_what_each_option_does(command, name):
+    shown = command("rerun", name, "--help")
+    assert shown.code == 0
+    assert f"Example: spantape rerun {name}" in shown.out
+    options = cli.cli.commands["rerun"].commands[name].params
+    assert all(option.help for option in options if isinstance(option, click.Option))
 
 
 def test_the_command_names_what_it_leaves_out(command, path, tmp_path):
