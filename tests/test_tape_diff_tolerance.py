@@ -8,7 +8,7 @@ import pytest
 
 import spantape
 from spantape.errors import PolicyError, UsageError
-from spantape.testing import reasoning, text, tool_call
+from spantape.testing import embedding, reasoning, text, tool_call
 from spantape.tolerance.calls import CallPolicy
 from spantape.tolerance.level import Tolerance
 from spantape.tolerance.policy import Policy, Rule
@@ -270,3 +270,24 @@ def test_a_diff_as_data_holds_severity_and_reason(tape):
     assert (field.recorded, field.got) == ("It is 4 degrees in Oslo.", "It is 40 degrees in Oslo.")
     assert field.severity == "meaning"
     assert json.dumps(field.reason)
+
+
+# --- embeddings ---------------------------------------------------------------------------------------------------
+
+
+def embed(client, server):
+    client.embeddings.create(model="e", input=["one", "two"])
+
+
+def test_embeddings_are_compared_by_their_cosine(tape):
+    def of(*vectors):
+        return tape(agent=embed, script=lambda _request: embedding(*vectors))
+
+    one, near, far = of([1, 0, 0], [0, 1, 0]), of([1, 0.001, 0], [0, 1, 0]), of([1, 0, 0], [0, 1, 0.5])
+    assert severities(spantape.diff(one, near, tolerance="semantic").tolerated) == [(0, "wording")]
+    found = spantape.diff(one, far, tolerance="semantic")
+    assert paths(found) == ["answer.embedding[1]"]
+    assert found.steps[0].fields[0].reason == "cosine 0.8944"
+    assert not spantape.diff(one, far, tolerance="semantic:0.8")
+    assert spantape.diff(one, of([1, 0, 0]), tolerance="semantic:0.1")
+    assert spantape.diff(one, of([0, 0, 0], [0, 1, 0]), tolerance="semantic:0.1")

@@ -116,9 +116,9 @@ def record(path, replies, agent=chat, results=RESULTS, **settings):
     return path
 
 
-def run(replies, agent=chat, results=RESULTS, **settings):
+def run(replies, agent=chat, results=RESULTS, *, script=None, **settings):
     Tools.results = results
-    with ModelServer(replies) as server, _client(agent, server) as client:
+    with ModelServer(script or replies) as server, _client(agent, server) as client:
         return agent(client, server, **settings)
 
 

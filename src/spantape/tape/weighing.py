@@ -20,6 +20,7 @@ from spantape.tape.diff import body_value, step_name
 from spantape.tape.fingerprint import descriptor
 from spantape.tape.model import AgentStep, ExchangeStep, Step, ToolStep
 from spantape.tape.places import Compare, Comparison, Places, WeighedDifference
+from spantape.tape.vectors import weigh_vectors
 from spantape.tolerance.calls import CallPolicy, ToolCall, argument_shape, call_differences, describe_call
 from spantape.tolerance.policy import Policy, StepPolicy
 
@@ -109,7 +110,7 @@ class _Exchanges:
         said = (self._said(self._first, one), self._said(self._second, other)) if known else ([], [])
         if said[0] and said[1]:
             self._answers(*said)
-        else:
+        elif not (one is not None and one.operation == "embeddings" and self._vectors()):
             self._bodies("response.body", _response_body, dialect=known)
 
     def _dialects(self) -> tuple[Dialect | None, Dialect | None]:
@@ -123,6 +124,20 @@ class _Exchanges:
             return [] if dialect is None else said_in(step, dialect)
         except NotReplayable:
             return []
+
+    def _vectors(self) -> bool:
+        """Whether both answers are embeddings, which are then weighed."""
+        before = self._step.seen
+        try:
+            bodies = _response_body(self._first), _response_body(self._second)
+        except NotReplayable:
+            return False
+        found = weigh_vectors(self._step, *bodies)
+        if found and self._step.seen == before:
+            self._step.add(
+                "response.body", "embeddings", "the same embeddings", "bytes", "spelling, ids or counts"
+            )
+        return found
 
     def _bodies(self, path: str, read: Callable[[ExchangeStep], bytes], *, dialect: bool) -> None:
         try:
