@@ -8,6 +8,7 @@ See: <http://www.softwareishard.com/blog/har-12-spec/>
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final, cast, get_args
@@ -29,6 +30,7 @@ _ALTERED: Final = "content-length does not fit: the text was changed after it wa
 _ABSENT: Final = (
     "the archive holds no content of the response; export it with content ('save all as HAR with content')"
 )
+_FRACTION: Final = re.compile(r"[.,]([0-9]+)")  # datetime drops what is below a microsecond
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -107,7 +109,9 @@ def _time(stated: Place, notes: Notes) -> int | None:
         notes.add("a time that is no ISO 8601 is left out", stated.at)
         return None
     since = moment.replace(tzinfo=moment.tzinfo or UTC) - _EPOCH
-    return max(0, (since.days * 86_400 + since.seconds) * 1_000_000_000 + since.microseconds * 1_000)
+    fraction = _FRACTION.search(text)
+    below = int(fraction[1][:9].ljust(9, "0")) if fraction else 0
+    return max(0, (since.days * 86_400 + since.seconds) * 1_000_000_000 + below)
 
 
 # --- request -----------------------------------------------------------------------------------------------------
@@ -120,10 +124,7 @@ def _request(side: Place, notes: Notes) -> tuple[Request, Body]:
     if "method" not in side:
         notes.add(f"no method is recorded: {method} is taken", side.at)
     url = side["url"].needed(str)
-    if header(headers, "content-type") is None and isinstance(
-        kind := side["postData"]["mimeType"].value, str
-    ):
-        headers = (*headers, ("content-type", kind))
+    headers = _typed(headers, side["postData"]["mimeType"].value)
     return Request(method, url.partition("#")[0], headers, body.data), body
 
 
@@ -170,6 +171,13 @@ def _text(text: Place, encoding: object, charset: str, headers: Headers) -> Body
     return Body(data)
 
 
+def _typed(headers: Headers, kind: object) -> Headers:
+    """`headers` with the content type that stands beside the body, where they have none."""
+    if header(headers, "content-type") is not None or not isinstance(kind, str) or kind in ("", "x-unknown"):
+        return headers
+    return (*headers, ("content-type", kind))
+
+
 # --- response ----------------------------------------------------------------------------------------------------
 
 
@@ -183,8 +191,7 @@ def _response(side: Place, ours: Place, notes: Notes) -> tuple[Response | None, 
     body = _content(side["content"], headers)
     if body.grade == "skeleton":
         notes.add("a response without its content cannot be replayed", side.at)
-    if header(headers, "content-type") is None and isinstance(kind := side["content"]["mimeType"].value, str):
-        headers = (*headers, ("content-type", kind)) if kind not in ("", "x-unknown") else headers
+    headers = _typed(headers, side["content"]["mimeType"].value)
     chunks, times = _chunks(ours["chunks"], len(body.data))
     return Response(status, plain_headers(headers, body.data), body.data, chunks, times), body
 
