@@ -100,8 +100,11 @@ def cut_command(
     )
     told = list(_written(made, output, read.path, key, together=together))
     for left in skipped:
-        say(f"spantape: {left}")
-    say(f"{counted(len(told), 'bundle')}, {'not signed' if key is None else f'signed by {key.id}'}")
+        if left.why != "other" or not told:
+            say(f"spantape: {left}")
+    others = sum(left.why == "other" for left in skipped)
+    passed = f"; {counted(others, 'step')} called no model" if others else ""
+    say(f"{counted(len(told), 'bundle')}, {'not signed' if key is None else f'signed by {key.id}'}{passed}")
     if as_json:
         put_json({"bundles": told, "skipped": [_left(left) for left in skipped]})
     else:
