@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from contextlib import contextmanager
 
 import anthropic
 import openai
@@ -73,11 +74,13 @@ COMPLETION = {
 # --- the real cendor ---------------------------------------------------------------------------------------------
 
 
+@contextmanager
 def sdks(urls):
-    return (
-        openai.OpenAI(base_url=urls[0], api_key="none", max_retries=0),
-        anthropic.Anthropic(base_url=urls[1], api_key="none", max_retries=0),
-    )
+    with (
+        openai.OpenAI(base_url=urls[0], api_key="none", max_retries=0) as chat,
+        anthropic.Anthropic(base_url=urls[1], api_key="none", max_retries=0) as claude,
+    ):
+        yield chat, claude
 
 
 def calls(chat, claude):
@@ -107,13 +110,14 @@ def test_a_cassette_of_cendor_replays_under_the_real_sdks(tmp_path):
     replies += [embedding([0.5, -0.25]), tool_call("f", {"deep": {"none": None}}), text("g h")]
     with ModelServer(replies) as server:
         urls = server.base_url("openai"), server.base_url("anthropic")
-        with cassette.using(str(tmp_path / "c.json"), mode="record", redact=False):
-            live = calls(*(instrument(client) for client in sdks(urls)))
+        recording = cassette.using(str(tmp_path / "c.json"), mode="record", redact=False)
+        with sdks(urls) as clients, recording:
+            live = calls(*map(instrument, clients))
     (found,) = import_files([tmp_path / "c.json"], tmp_path / "t.tape").imported
     assert found.grades == {"reconstructed": 8}
     assert not any("request_hash" in note for note in found.notes)
-    with spantape.replay(tmp_path / "t.tape"):
-        assert calls(*sdks(urls)) == live
+    with spantape.replay(tmp_path / "t.tape"), sdks(urls) as clients:
+        assert calls(*clients) == live
 
 
 def test_tools_of_cendor_replay_by_name_and_keyword(tmp_path):
@@ -136,9 +140,9 @@ def test_tools_of_cendor_replay_by_name_and_keyword(tmp_path):
 
 def test_redaction_by_cendor_is_said(tmp_path):
     with ModelServer([text("ok")]) as server:
-        client = instrument(openai.OpenAI(base_url=server.base_url("openai"), api_key="none", max_retries=0))
-        with cassette.using(str(tmp_path / "c.json"), mode="record"):
-            client.chat.completions.create(
+        urls = server.base_url("openai"), server.base_url("anthropic")
+        with sdks(urls) as (chat, _), cassette.using(str(tmp_path / "c.json"), mode="record"):
+            instrument(chat).chat.completions.create(
                 model="m", messages=[{"role": "user", "content": "ada@example.com"}]
             )
     (found,) = import_files([tmp_path / "c.json"], tmp_path / "t.tape").imported

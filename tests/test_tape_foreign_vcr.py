@@ -72,8 +72,14 @@ def grade(step):
 
 def calls(openai_url, anthropic_url):
     """Everything that two SDKs gave back: plain, streamed, and an error."""
-    chat = openai.OpenAI(base_url=openai_url, api_key="none", max_retries=0)
-    claude = anthropic.Anthropic(base_url=anthropic_url, api_key="none", max_retries=0)
+    with (
+        openai.OpenAI(base_url=openai_url, api_key="none", max_retries=0) as chat,
+        anthropic.Anthropic(base_url=anthropic_url, api_key="none", max_retries=0) as claude,
+    ):
+        return answers(chat, claude)
+
+
+def answers(chat, claude):
     said = [{"role": "user", "content": "Zürich?"}]
     got = [chat.chat.completions.create(model="gpt-4o", messages=said)]
     got += chat.chat.completions.create(model="gpt-4o", messages=said, stream=True)
