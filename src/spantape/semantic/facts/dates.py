@@ -36,5 +36,8 @@ def _sentence(known: Known, moment: Moment) -> str:
 def _fits(moment: Moment, known: Known) -> bool:
     if any(same_moment(moment, other) for other in known.moments):
         return True
+    if moment.kind == "time" and moment.parts["minute"] % 60 == 0:
+        hour = moment.parts["minute"] // 60
+        return any(not one.dimension and one.low <= 24 and (one.low - hour) % 12 == 0 for one in known.quantities)
     values = {quantity.low for quantity in known.quantities if not quantity.dimension}
     return moment.kind == "date" and set(moment.parts) == {"year"} and moment.parts["year"] in values

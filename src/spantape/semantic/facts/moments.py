@@ -10,6 +10,8 @@ from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
 _AMBIGUOUS = frozenset(["may", "mar", "mars", "march", "sun", "sat", "set", "ago", "out", "mon", "mo", "dec", "jan", "mai", "mei", "segunda", "terça", "quarta", "quinta", "sexta", "ott", "gen", "mag", "luglio", "morgen", "mart", "marzo", "ene", "dic", "oct", "abr", "avr"])  # fmt: skip
+# Names of other languages that are English words.
+_FOREIGN = frozenset("out set ago ene dic gen mag lug ott abr avr ago mart mars mei mai morgen hier sexta quinta terça segunda lug giu do".split())
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "erste": 1, "ersten": 1, "zweite": 2, "zweiten": 2,
              "dritte": 3, "dritten": 3, "vierte": 4, "vierten": 4, "premier": 1, "deuxième": 2, "troisième": 3,
              "quatrième": 4, "primer": 1, "segundo": 2, "tercer": 3, "cuarto": 4}  # fmt: skip
@@ -123,7 +125,7 @@ class _Reader:
 
     def named(self, at: int, what: str) -> int | None:
         token = self.token(at)
-        if token is None or token.kind != "word":
+        if token is None or token.kind != "word" or (self.language == "en" and token.low in _FOREIGN):
             return None
         for kind, number in _calendar().get(token.low, ()):
             if kind == what and (token.low not in _AMBIGUOUS or self.likely(at)):
@@ -277,6 +279,8 @@ class _Reader:
             hour, minute = (int(part) for part in token.text.split(":")[:2])
             if hour > 24 or minute > 59:
                 return 0
+            if self.low(at + 1) in {"h", "hr", "hrs", "hours"} and self.language == "en":
+                return 0
             end = at + 2 if self.low(at + 1) in {"uhr", "h", "uur"} else at + 1
             return self.time(hour * 60 + minute, at, end, open_half=len(token.text) < 5 and hour < 12)
         if token.kind == "number" and token.value is not None and token.value == int(token.value) <= 24:
@@ -294,7 +298,7 @@ class _Reader:
         if follows in {"o'clock", "oclock"}:
             return self.time(hour * 60, at, at + 2, open_half=hour < 13)
         if follows in {"uhr", "時", "时", "点", "点钟", "uur", "बजे"} or (
-            follows == "h" and self.stands_for_time(at)
+            follows == "h" and self.language != "en" and self.stands_for_time(at)
         ):
             return self.hour_minute(at, hour)
         if self.low(at + 1) in {"past", "to"}:
@@ -356,7 +360,7 @@ class _Reader:
         )
         if amount is None or direction is None or target is None or not self.hour_value(target):
             return 0
-        if token.kind == "number" and self.low(at + 1) not in {"past"}:
+        if token.kind == "number" and self.low(at + 1) != "past" and not (amount % 5 == 0 and self.low(at - 1) in _BEFORE_CLOCK):
             return 0
         return self.time((self.hour_value(target) or 0) * 60 + direction * amount, at, at + 3, open_half=True)
 
@@ -372,6 +376,7 @@ class _Reader:
             open_half = False
         elif minute < 780 and open_half:
             minute, open_half = self.told_half(minute, start, end)
+        start -= self.low(start - 1) in {"午前", "午後", "上午", "下午", "早上", "晚上"}
         parts = {"minute": minute % 1440}
         zone = next((number for kind, number in _calendar().get(self.low(end), ()) if kind == "zone"), None)
         if zone is not None and self.tokens[end].text.isupper():

@@ -110,6 +110,9 @@ def _is_part(quantity: Quantity, known: Known) -> bool:
     if quantity.dimension or quantity.low != int(quantity.low):
         return False
     value = int(quantity.low)
+    hours = [moment.parts["minute"] for moment in known.moments if moment.kind == "time"]
+    if any(minute % 60 == 0 and (minute // 60 - value) % 12 == 0 for minute in hours) and value <= 24:
+        return True
     if any(value in moment.parts.values() for moment in known.moments if moment.kind == "date"):
         return True
     return len(str(value)) > 1 and any(

@@ -26,6 +26,7 @@ _TIMES = {"twice": 2.0, "thrice": 3.0, "once": 1.0, "double": 2.0, "triple": 3.0
 _BETWEEN = frozenset(["-", "to", "bis", "à", "a", "~", "〜", "or", "oder", "ou", "o", "et", "and", "und", "から", "से", "tot"])
 _MINUS = frozenset({"minus", "moins", "menos", "meno", "min", "零下", "マイナス", "माइनस", "−"})
 _BELOW_ZERO = frozenset({"below", "unter", "sous", "bajo", "sotto"})
+_ZERO = frozenset({"zero", "null", "zéro", "cero", "0", "freezing"})
 _DEGREES = {
     "celsius": "celsius",
     "centigrade": "celsius",
@@ -40,8 +41,14 @@ _CROWNS = frozenset({"crown", "crowns", "krone", "kroner", "krona", "kronor", "p
                      "dollar", "dollars", "pound", "pounds"})  # fmt: skip
 _ITERATION = frozenset({"times", "time", "mal", "fois", "veces", "vez", "volte", "次", "回", "बार", "x"})
 
-_PLACES = {word: place for place, word in enumerate(
-    ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"], 1)}  # fmt: skip
+_PLACES = {
+    word: place
+    for place, word in enumerate(
+        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
+        "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        1,
+    )
+}
 
 
 class _Reader:
@@ -70,6 +77,9 @@ class _Reader:
             return at
         if token.kind == "number" and token.value is not None:
             return self.counted(at, at, token.value)
+        if token.kind == "clock" and self.low(at + 1) in {"h", "hr", "hrs", "hours"}:
+            hours, minutes = (int(part) for part in token.text.split(":")[:2])
+            return self.add(hours * 3600.0 + minutes * 60, hours * 3600.0 + minutes * 60, "time", at, at + 2)
         if token.kind == "money" and self.number(at + 1) is not None:
             return self.counted(at, at + 1, self.number(at + 1) or 0.0)
         return self.in_words(at)
@@ -85,7 +95,11 @@ class _Reader:
         if low in _TIMES:
             return self.add(_TIMES[low], _TIMES[low], "", at, at + 1, soft=True)
         if low in _ARTICLES:
-            magnitude = magnitude_of(self.low(at + 1)) if len(self.low(at + 1)) > 3 else None
+            ordinal = _PLACES.get(self.low(at + 1), 0)
+            if low in {"every", "each"} and ordinal > 2 and self.unit(at + 2)[0] is None:
+                return self.add(1 / ordinal, 1 / ordinal, "ratio", at, at + 2)
+            whole = low not in {"per", "each", "every"} and len(self.low(at + 1)) > 3
+            magnitude = magnitude_of(self.low(at + 1)) if whole else None
             if magnitude:
                 return self.counted(at, at + 1, magnitude)
             if self.low(at + 1) in _HALVES and self.fractional(at + 1):
@@ -132,7 +146,7 @@ class _Reader:
 
     def counted(self, start: int, at: int, value: float) -> int:
         """A number at `at`, with its sign, magnitude, range and unit."""
-        value, end = self.magnified(value, at + 1)
+        value, end = self.magnified(value, at + 1, money=start < at)
         if self.low(end) in _HALVES and self.low(end).endswith("s") and value < 20:
             return self.fraction(start, end, value)
         begin, value = self.signed(start, value)
@@ -150,6 +164,8 @@ class _Reader:
             after = end
         if unit is None:
             unit, after = Unit("", 1.0), end
+        if self.low(after) in _BELOW_ZERO and self.low(after + 1) in _ZERO:
+            value, high, after = -high, -value, after + 2
         before_half = value
         value, after = self.and_a_half(value, after)
         high = value if high == before_half else high
@@ -158,6 +174,8 @@ class _Reader:
     def part_of_unit(self, at: int, value: float, start: int) -> int:
         """`3/4 of an hour`, and `one in four` as a ratio; 0 where neither stands here."""
         whole = self.number(at + 2)
+        if self.low(at + 1) == "out" and self.low(at + 2) == "of" and self.number(at + 3) in {10.0, 100.0, 1000.0}:
+            return self.add(value / (self.number(at + 3) or 1), value / (self.number(at + 3) or 1), "ratio", start, at + 4)
         if self.low(at + 1) == "in" and whole and value < whole <= 1000 and self.unit(at + 3)[0] is None:
             return self.add(value / whole, value / whole, "ratio", start, at + 3)
         if "/" in self.tokens[at].text and self.low(at + 1) in {"of", "de", "d"} and self.low(at + 2) in _ARTICLES:
@@ -167,13 +185,12 @@ class _Reader:
         return 0
 
     def measured(self, low: float, high: float, unit: Unit, start: int, end: int) -> int:
-        if unit.dimension in {"celsius", "fahrenheit", "kelvin", "degree"} and self.low(end) in _BELOW_ZERO:
-            low, high, end = -high, -low, end + 2
         return self.add(*_based(low, high, unit), unit.dimension, start, end, written=low)
 
-    def magnified(self, value: float, end: int) -> tuple[float, int]:
+    def magnified(self, value: float, end: int, *, money: bool = False) -> tuple[float, int]:
         word = self.low(end)
-        magnitude = magnitude_of(word) if len(word) > 2 or not word.isascii() else None
+        told = len(word) > 2 or not word.isascii() or word in {"bn", "mn", "tn"} or (money and word in {"k", "m", "b"})
+        magnitude = magnitude_of(word) if told else None
         while magnitude is not None:
             value, end = value * magnitude, end + 1
             magnitude = magnitude_of(self.low(end)) if len(self.low(end)) > 3 else None
@@ -181,7 +198,7 @@ class _Reader:
 
     def and_a_half(self, value: float, end: int) -> tuple[float, int]:
         for joint in (("and", "a", "half"), ("y", "media"), ("et", "demie"), ("et", "demi"), ("e", "mezzo"), ("e", "mezza"),
-                      ("e", "meia"), ("e", "meio"), ("半",), ("y", "medio"), ("en", "een", "half")):  # fmt: skip
+                      ("e", "meia"), ("e", "meio"), ("半",), ("个", "半"), ("個", "半"), ("y", "medio"), ("en", "een", "half")):  # fmt: skip
             if tuple(self.low(end + at) for at in range(len(joint))) == joint:
                 end += len(joint)
                 return value + 0.5, end
@@ -227,6 +244,11 @@ class _Reader:
         """The unit that begins at a token, the longest name first, and where it ends."""
         if at >= len(self.tokens) or self.tokens[at].kind not in {"word", "money", "degree", "code"}:
             return None, at
+        before = self.tokens[at - 1].text if at else ""
+        if before[:1].isdigit() and before[-2:].isalpha():
+            return None, at  # a place in a row: the 19th century
+        if self.low(at) == "m" and self.low(at - 2) in {"h", "hr", "hrs"}:
+            return unit_named("min"), at + 1
         national = self.national(at)
         if national is not None:
             return national
@@ -364,6 +386,8 @@ def same_quantity(one: Quantity, other: Quantity) -> bool:
     low, high, other_low, other_high = _comparable(one, other)
     if math.isnan(low):
         return False
+    if {one.dimension, other.dimension} == {"ratio"} and any(round(side.low * 3, 9) == round(side.low * 3) for side in (one, other)):
+        return math.isclose(low, other_low, rel_tol=2e-3)  # thirds are written rounded
     margin = 0.02 if one.about and other.about else 1e-3 if one.dimension != other.dimension else 1e-6
     return math.isclose(low, other_low, rel_tol=margin, abs_tol=1e-12) and math.isclose(
         high, other_high, rel_tol=margin, abs_tol=1e-12

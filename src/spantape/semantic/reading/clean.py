@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 
@@ -14,6 +15,7 @@ _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]?){3,}$", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^(?=[^\n]*--)[ \t:|-]+$", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦–—>]|\d{1,2}[.)]|#{1,6})[ \t]+(?=\S)", re.MULTILINE)
 _LETTERED = re.compile(r"(?<![\w)])\((?:[a-z]|[ivx]{1,4}|\d{1,2})\)(?= )")
+_TAG = re.compile(r"</?(?:[abipqsu]|b[rq]|h[1-6r]|[ou]l|li|div|span|em|strong|code|pre|t[dhr]|table|tbody|thead|sup|sub)(?: [^<>\n]{0,200})? ?/?>", re.IGNORECASE)
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,500})\)")
 _STRONG = re.compile(r"(?<![\w*])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w*])|\*{2,3}|~~")
 _SPACES = re.compile(r"[ \t]+")
@@ -51,7 +53,8 @@ def clean(text: str) -> str:
     What a reader would not miss is gone; digits, signs, names and the order of words are as they were. Takes time
     linear in the length of the text.
     """
-    plain = unicodedata.normalize("NFKC", _FRACTION.sub(" ", text)).translate(_QUOTES)
+    plain = html.unescape(text) if "&" in text else text
+    plain = unicodedata.normalize("NFKC", _FRACTION.sub(" ", plain)).translate(_QUOTES)
     plain = _undressed(_DROPPED.sub("", plain))
     plain = _GAPS.sub("\n", _SPACES.sub(" ", plain))
     return _digits(_DASH.sub(" , ", _RANGE.sub("-", plain))).strip()
@@ -69,6 +72,7 @@ def expand_contractions(text: str) -> str:
 def _undressed(text: str) -> str:
     for pattern, replacement in (
         (_FENCE, ""),
+        (_TAG, " "),
         (_TABLE_RULE, ""),
         (_RULE, ""),
         (_BULLET, "\n"),

@@ -167,7 +167,8 @@ def _understand(token: Token, words: Lexicon, language: str) -> None:
         token.name = _is_name(token, words, language)
     else:
         token.key = token.stem = token.low
-        token.forms = (token.low,)
+        versioned = token.low[:1] == "v" and token.low[1:2].isdigit()
+        token.forms = (token.low, token.low[1:]) if versioned else (token.low,)
         token.name = token.kind in {"code", "url", "mail", "path", "flag"}
     token.weight = _weight(token, words, language)
 

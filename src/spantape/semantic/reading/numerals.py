@@ -23,6 +23,7 @@ _ORDINALS = frozenset(
     {"st", "nd", "rd", "th", "er", "ère", "e", "ème", "º", "ª", "o", "a", "te", "ten", "ter", "re"}
 )
 _GLUED_MAGNITUDES = frozenset({"k", "K", "M", "bn", "B", "mn", "tn", "万", "億", "亿", "千"})
+_ORDINAL = re.compile(r"(\d{1,6})(?:st|nd|rd|th|er|ère|e|ème|º|ª|te|ten|ter)", re.IGNORECASE)
 _PLAIN = re.compile(r"\d+")
 _ENGLISH = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 _COMMA = re.compile(r"\d{1,3}(?:[. ']\d{3})+(?:,\d+)?|\d+(?:,\d+)?")
@@ -39,7 +40,7 @@ def suffixed(suffix: str, language: str) -> tuple[str, str] | None:
     if suffix.lower() in _ORDINALS and not (
         suffix.lower() in {"a", "o", "e", "re", "er"} and language == "en"
     ):
-        return "", ""
+        return suffix, ""
     if suffix in _GLUED_MAGNITUDES:
         return suffix, ""
     if suffix.lower() in {"am", "pm", "h", "uhr", "x"} or is_unit(suffix):
@@ -54,6 +55,9 @@ def value_of(text: str, language: str) -> float | None:
     language. A trailing magnitude letter multiplies (`2.4M`); `3/4` is a fraction.
     """
     factor = 1.0
+    ordinal = _ORDINAL.fullmatch(text)
+    if ordinal is not None:
+        return float(ordinal[1])
     digits = text
     if digits[-1:].isalpha():
         factor, digits = (

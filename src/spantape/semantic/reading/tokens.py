@@ -36,6 +36,8 @@ _NUMBER_THEN = re.compile(r"(\d{1,18}(?:[.,]\d{1,9})?)([^\W\d_]{1,12}(?:/[a-z]{1
 _NUMBER_DASH = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)-([^\W\d_]{2,20}(?:-[^\W\d_]{2,20}){0,2})")
 _NUMBER_RANGE = re.compile(r"(\d{1,9}(?:[.,]\d{1,9})?)-(\d{1,9}(?:[.,]\d{1,9})?)(%|[a-zA-Z]{1,3})?")
 _DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[/.]\d{1,2}[/.]\d{1,2}")
+_HOURS = re.compile(r"(\d{1,2})h(\d{2})(?:m|min)?", re.IGNORECASE)
+_SPAN = re.compile(r"\d{1,2}(?:[.]\d{2})?(?:am|pm)?-\d{1,2}(?:[.]\d{2})?(?:am|pm)", re.IGNORECASE)
 _FRACTION = re.compile(r"\d{1,4}/\d{1,4}")
 _WORDS = re.compile(r"[^\W\d_]+(?:[-'][^\W\d_]+)*")
 _SPLIT = re.compile(r"[-/&+,.']")
@@ -160,6 +162,11 @@ def _with_digits(piece: str, language: str) -> Iterator[tuple[str, str]]:
         yield ("code" if piece.count(".") > 1 and value_of(piece, language) is None else "number"), piece
     elif _FRACTION.fullmatch(piece):
         yield "number", piece
+    elif found := _HOURS.fullmatch(piece):
+        yield from zip(("number", "word", "number", "word"), (found[1], "h", found[2], "min"), strict=True)
+    elif _SPAN.fullmatch(piece):
+        first, _, second = piece.partition("-")
+        yield from (*_word(first, language), ("mark", "-"), *_word(second, language))
     elif found := _NUMBER_RANGE.fullmatch(piece):
         yield from _range(found)
     elif found := _NUMBER_DASH.fullmatch(piece):
