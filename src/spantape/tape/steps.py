@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
 import zstandard
@@ -363,4 +362,11 @@ def _text(span: Span, key: str, default: str) -> str:
 
 def once(load: Callable[[], T]) -> Callable[[], T]:
     """`load`, called at most once while it succeeds; its value is kept."""
-    return lru_cache(maxsize=1)(load)
+    kept: list[T] = []
+
+    def loaded() -> T:
+        if not kept:
+            kept.append(load())
+        return kept[0]
+
+    return loaded
