@@ -218,3 +218,17 @@ def test_a_long_run_is_stored_in_proportion_to_what_is_new():
     assert stored < 40 * 2500
     tape = tape_of([step.span for step in found])
     assert len(tape.steps[-1].request_body()) > 40 * 1200
+
+
+def test_each_attempt_of_ours_under_one_span_of_theirs_is_a_step():
+    """A retried call: two attempts, of which the last has the usage."""
+    run = recorded("beside_genai")["chat"]
+    ours = next(span for span in run.spans if names.KIND in span.attributes)
+    failed = {**ours.attributes, names.HTTP_STATUS: 429, names.STEP: 0}
+    first = replace(ours, span_id="f" * 16, started_ns=ours.started_ns - 10, attributes=failed)
+    found = steps([*run.spans, first])
+    assert [(step.grade, step.span.attributes[names.HTTP_STATUS]) for step in found] == [
+        ("exact", 429),
+        ("exact", 200),
+    ]
+    assert ["gen_ai.usage.input_tokens" in step.span.attributes for step in found] == [False, True]
