@@ -327,8 +327,8 @@ def test_numbers_of_any_size_compare_exactly(one, other, same):
 
 
 def test_large_inputs_take_linear_time():
-    rows = ["id,name,amount", *(f"{i},user{i},{i}.50" for i in range(20_000))]
-    objects = [{"id": i, "name": f"user{i}", "amount": i + 0.5} for i in range(20_000)]
+    rows = ["id,name,amount", *(f"{i},user{i},{i}.50" for i in range(8_000))]
+    objects = [{"id": i, "name": f"user{i}", "amount": i + 0.5} for i in range(8_000)]
     cases = [
         ("\n".join(rows), "\n".join([rows[0], *rows[:0:-1]])),
         ("\n".join(rows), json.dumps(objects[::-1])),

@@ -195,7 +195,7 @@ def test_a_tolerance_beside_a_policy_replaces_its_default_alone(tmp_path):
         max_leaves=12,
     ).filter(lambda value: isinstance(value, dict))
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_any_document_is_a_policy_or_a_policy_error(document):
     try:
         found = make_policy({"version": 1, **document})
