@@ -51,6 +51,7 @@ def _diff_object(found: TapeDiff) -> dict[str, Any]:
         "first_steps": found.first_count,
         "second_steps": found.second_count,
         "differences": [_difference_object(difference) for difference in found],
+        "draws": [_field_object(field) for field in found.draws],
         "tolerated": [_difference_object(difference) for difference in found.tolerated],
     }
 

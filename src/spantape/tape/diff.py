@@ -16,7 +16,7 @@ from spantape._framing.sse import events, is_stream
 from spantape._model import digest
 from spantape.errors import NotReplayable
 from spantape.tape.fingerprint import descriptor, parse_json, path_of
-from spantape.tape.model import ExchangeStep, Step, Tape
+from spantape.tape.model import Draw, ExchangeStep, Step, Tape
 from spantape.tape.read import read_tape
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class StepDifference:
 class TapeDiff:
     """The steps in which two tapes differ beyond the tolerance, in order; false where they do not.
 
-    `tolerated` are the steps that differ within it. As text it is for people.
+    `tolerated` are the steps that differ within it, `draws` the values that the programs read and that differ, by
+    their place in the order of reading. As text it is for people.
     """
 
     steps: tuple[StepDifference, ...]
@@ -69,9 +70,10 @@ class TapeDiff:
     second_count: int
     tolerance: str = "byte"
     tolerated: tuple[StepDifference, ...] = ()
+    draws: tuple[FieldDifference, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.steps)
+        return bool(self.steps or self.draws)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -83,11 +85,15 @@ class TapeDiff:
         within = "" if self.tolerance == "byte" else f" beyond {self.tolerance}"
         if self.tolerated:
             within += f" ({_counted(len(self.tolerated), 'step')} within it)"
-        if not self.steps:
+        if not self:
             return f"no difference{within} in {_counted(self.first_count, 'step')}"
         sides = f"{self.first_count} and {_counted(self.second_count, 'step')}"
         return "\n".join(
-            [f"{_counted(len(self.steps), 'difference')}{within} between {sides}", *map(str, self.steps)]
+            [
+                f"{_counted(len(self.steps) + len(self.draws), 'difference')}{within} between {sides}",
+                *map(str, self.steps),
+                *(f"draws{_field_line(field)}" for field in self.draws[:_SHOWN]),
+            ]
         )
 
 
@@ -126,14 +132,15 @@ def _exact(one: Tape, other: Tape) -> TapeDiff:
     if one.fingerprint == other.fingerprint:
         return TapeDiff((), len(one.steps), len(other.steps))
     found = [_difference(*pair) for pair in _aligned_steps(one, other)]
-    return TapeDiff(tuple(step for step in found if step is not None), len(one.steps), len(other.steps))
+    steps = tuple(step for step in found if step is not None)
+    return TapeDiff(steps, len(one.steps), len(other.steps), draws=_draw_differences(one, other))
 
 
 def _weighed(one: Tape, other: Tape, policy: Policy) -> TapeDiff:
     from spantape.tape.moves import reunited
     from spantape.tape.weighing import Weigher
 
-    weigher = Weigher(policy)
+    weigher = Weigher(policy, one.steps)
     pairs = _aligned_steps(one, other)
     if policy.calls.order != "exact":
         pairs = reunited(pairs)
@@ -141,7 +148,20 @@ def _weighed(one: Tape, other: Tape, policy: Policy) -> TapeDiff:
     beyond = tuple(difference for difference, exceeds in found if exceeds)
     within = tuple(difference for difference, exceeds in found if not exceeds)
     name = str(policy.tolerance) if policy == type(policy)(policy.tolerance) else "the policy"
-    return TapeDiff(beyond, len(one.steps), len(other.steps), name, within)
+    return TapeDiff(beyond, len(one.steps), len(other.steps), name, within, _draw_differences(one, other))
+
+
+def _draw_differences(one: Tape, other: Tape) -> tuple[FieldDifference, ...]:
+    """The draws in which two tapes differ: no tolerance makes another value the same."""
+    first, second = ([{draw.source: _drawn(draw)} for draw in tape.draws] for tape in (one, other))
+    return tuple(json_differences(first, second, limit=_COUNTED)) if first or second else ()
+
+
+def _drawn(draw: Draw) -> Any:
+    try:
+        return draw.value
+    except NotReplayable:
+        return "not recorded"
 
 
 def _weigh(first: Step | None, second: Step | None, weigher: Weigher) -> tuple[StepDifference, bool] | None:
