@@ -152,6 +152,45 @@ def test_a_tool_that_moved_within_its_stretch_is_no_difference_and_across_an_exc
     )
 
 
+# --- what runs carry along ----------------------------------------------------------------------------------------
+
+
+def spoken(index, said, history=(), **more):
+    body = {"model": "m", "messages": [{"role": "user", "content": "go"}, *history]}
+    answer = {"choices": [{"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}]}
+    return asked(index, body, answer, url=CHAT, **more)
+
+
+def test_an_answer_in_the_history_is_told_where_it_arose_whatever_the_clock_says():
+    def run(said):
+        history = [{"role": "assistant", "content": said}]
+        later = [spoken(n, "Fine.", history, started_ns=5) for n in (1, 2)]
+        return [replace(spoken(0, said), started_ns=5, ended_ns=9), *later]
+
+    found = between(run("It is 4 degrees."), run("It is 40 degrees."))
+    assert [(step.first.index, step.severity) for step in found] == [(0, "meaning")]
+
+
+def test_an_ignored_result_does_not_hide_the_answer_inside():
+    def run(said):
+        agent = answered(said)
+        return [agent, spoken(1, said, parent=agent.span_id)]
+
+    policy = make_policy(
+        {"version": 1, "tolerance": "semantic", "steps": {"agent *": {"ignore": ["result"]}}}
+    )
+    [step] = between(run("It is 4 degrees."), run("It is 40 degrees."), None, policy)
+    assert (step.first.index, step.severity) == (1, "meaning")
+
+
+def test_only_what_a_step_is_given_can_be_carried_along():
+    def run(number):
+        return [tool_span(0, {}, {"n": number}), spoken(1, json.dumps({"n": number}))]
+
+    found = between(run(1), run(2))
+    assert [field.path for step in found for field in step.fields] == ["result.n", "answer.text.n"]
+
+
 # --- what policies ignore -----------------------------------------------------------------------------------------
 
 
@@ -177,7 +216,7 @@ def test_the_comparison_of_texts_can_be_given():
         score, verdict, reasons = 0.4, "same", ("told so",)
 
     compared = []
-    weigher = Weigher(Policy(Tolerance("semantic")), lambda *texts: compared.append(texts) or Verdict)
+    weigher = Weigher(Policy(Tolerance("semantic")), (), lambda *texts: compared.append(texts) or Verdict)
     [one], [other] = (tape_of([answered(said)]).steps for said in ("x y", "z"))
     [difference] = weigher.differences(one, other)
     assert (difference.severity, difference.reason) == ("wording", "score 0.40")

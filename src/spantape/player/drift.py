@@ -103,7 +103,7 @@ def drift(
     rules = rules or MatchRules()
     given = tolerance is not None or policy is not None
     wanted = effective_policy(tolerance, policy) if given else Policy(Tolerance("semantic"))
-    weigher = Weigher(wanted)
+    weigher = Weigher(wanted, tape_steps)
     pairs = sorted(_pairs(tape_steps, live_steps, rules), key=_place)
     found = [_weighed(_compare(*pair, rules), pair, weigher, given=given) for pair in pairs]
     return [step for step in found if step is not None]

@@ -6,6 +6,7 @@ for are those that the tool then runs with. Only what a step was given can be ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -17,27 +18,41 @@ from spantape.semantic.structured.values import number_key
 class Carried:
     """Pairs of values, one of each run, that were weighed already where they arose.
 
-    A step that is under way has given nothing yet: what it will give is held back until `advance` comes to its end.
+    What a tool or an agent gives is not known to the steps inside it, so it is held back from them. `parents` are the
+    steps of the first run by their index, each with the one that it ran under.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, parents: Mapping[int, int | None]) -> None:
+        self._parents = parents
         self._pairs: set[tuple[Any, Any]] = set()
-        self._coming: list[tuple[int, Any, Any]] = []
+        self._held: list[tuple[int, Any, Any]] = []
 
-    def note(self, first: Any, second: Any, *, at_ns: int) -> None:
-        """Remember that from `at_ns` on `second` stands in the second run where `first` does in the first."""
-        self._coming.append((at_ns, first, second))
+    def note(self, first: Any, second: Any, *, by: int) -> None:
+        """Remember that `second` stands in the second run where `first` does in the first, as step `by` gave it."""
+        self._held.append((by, first, second))
 
-    def advance(self, now_ns: int) -> None:
-        """Take in what was given before `now_ns`, by the first run's clock."""
-        coming, self._coming = self._coming, []
-        for at_ns, first, second in coming:
-            if at_ns > now_ns:
-                self._coming.append((at_ns, first, second))
+    def reach(self, step: int) -> None:
+        """Take in what is known when step `step` begins."""
+        held, self._held = self._held, []
+        around = self._around(step)
+        for by, first, second in held:
+            if by in around:
+                self._held.append((by, first, second))
                 continue
             for found in value_differences(first, second):
                 if MISSING not in (found.recorded, found.got):
                     self._pairs.add((_key(found.recorded), _key(found.got)))
+
+    def _around(self, step: int) -> set[int]:
+        """The steps that a step runs under."""
+        found: set[int] = set()
+        parent = self._parents.get(step)
+        while (
+            parent is not None and parent not in found
+        ):  # parents are data from a file and may form a circle
+            found.add(parent)
+            parent = self._parents.get(parent)
+        return found
 
     def __contains__(self, pair: tuple[Any, Any]) -> bool:
         return bool(self._pairs) and (_key(pair[0]), _key(pair[1])) in self._pairs

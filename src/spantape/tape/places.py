@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from spantape._fields import FieldDifference
 from spantape.semantic.structured import compare_structured, is_prose, value_differences
-from spantape.tape.model import Span
 from spantape.tape.volatile import is_volatile
 from spantape.tolerance.level import Severity
 from spantape.tolerance.policy import StepPolicy
@@ -57,8 +56,8 @@ class WeighedDifference(FieldDifference):
 class Places:
     """The differences of one pair of steps, as they are found."""
 
-    def __init__(self, weigher: Weigher, policy: StepPolicy, span: Span) -> None:
-        self.weigher, self.policy, self._span = weigher, policy, span
+    def __init__(self, weigher: Weigher, policy: StepPolicy, step: int) -> None:
+        self.weigher, self.policy, self._index = weigher, policy, step
         self.inputs = False  # whether what the step was given is weighed, not what it gave
         self.found: list[WeighedDifference] = []
         self.seen = 0  # differences, those too that are ignored or carried along
@@ -122,7 +121,7 @@ class Places:
 
     def carry(self, first: Any, second: Any) -> None:
         """Note what this step gave, for the steps behind it."""
-        self.weigher.carry(first, second, at_ns=self._span.ended_ns)
+        self.weigher.carry(first, second, by=self._index)
 
     @property
     def exact(self) -> bool:

@@ -8,7 +8,7 @@ not again in every request behind it.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from spantape._dialects import Dialect
@@ -31,13 +31,14 @@ _COUNTED: Final = 1000  # differences found in one step
 class Weigher:
     """Weighs the differences of two runs' steps, which it must be given in order.
 
-    `compare` compares two texts, None for the built-in comparison. What the policy ignores is no difference.
+    `steps` are those of the first run. `compare` compares two texts, None for the built-in comparison. What the policy
+    ignores is no difference.
     """
 
-    def __init__(self, policy: Policy, compare: Compare | None = None) -> None:
+    def __init__(self, policy: Policy, steps: Iterable[Step], compare: Compare | None = None) -> None:
         self.policy: Final = policy
         self._compare = compare
-        self._carried = Carried()
+        self._carried = Carried({step.index: step.parent for step in steps})
 
     def differences(self, first: Step, second: Step, *, same_call: bool = False) -> list[WeighedDifference]:
         """Every place where two steps of one kind differ, at most 1,000.
@@ -50,9 +51,9 @@ class Weigher:
         one, other = descriptor(first), descriptor(second)
         if one == other:
             return []
-        self._carried.advance(first.span.started_ns)
+        self._carried.reach(first.index)
         tool = first.name if isinstance(first, ToolStep) else None
-        step = Places(self, self.policy.of_step(first.index, step_name(first), tool), first.span)
+        step = Places(self, self.policy.of_step(first.index, step_name(first), tool), first.index)
         changed = [key for key in one if one[key] != other.get(key, MISSING)]
         if same_call:
             changed = [key for key in changed if key not in _CALL]
@@ -83,9 +84,9 @@ class Weigher:
         """Whether the runs carry this difference along from an earlier step."""
         return (first, second) in self._carried
 
-    def carry(self, first: Any, second: Any, *, at_ns: int) -> None:
-        """What the runs carry along from a step on that ended then."""
-        self._carried.note(first, second, at_ns=at_ns)
+    def carry(self, first: Any, second: Any, *, by: int) -> None:
+        """What the runs carry along from step `by` of the first one."""
+        self._carried.note(first, second, by=by)
 
 
 def _exceeds(policy: StepPolicy, difference: WeighedDifference) -> bool:
