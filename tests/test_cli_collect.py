@@ -10,8 +10,10 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -21,8 +23,8 @@ import spantape
 from cli_tapes import make_runner
 from collect_requests import agent_run, protobuf
 from spantape._model import digest
-from spantape.testing import ModelServer, text, tool_call
 from spantape.tape.verify import verify_tape
+from spantape.testing import ModelServer, text, tool_call
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
 ENDED = -signal.SIGKILL if os.name == "posix" else 1
@@ -151,7 +153,10 @@ trace.set_tracer_provider(provider)
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc", "json"])
 def test_an_agent_elsewhere_that_imports_auto_is_a_tape_that_replays(tmp_path, protocol):
     """Nothing but `import spantape.auto` and where to send to; then the model's server is gone."""
-    with collecting(tmp_path / "tapes", "--idle", "0", "--wait", "3600") as collect, ModelServer(SCRIPT) as server:
+    with (
+        collecting(tmp_path / "tapes", "--idle", "0", "--wait", "3600") as collect,
+        ModelServer(SCRIPT) as server,
+    ):
         listening = collect.event("listening")
         endpoint = listening["grpc" if protocol == "grpc" else "http"]
         settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
@@ -177,7 +182,7 @@ def test_killed_in_the_middle_it_loses_nothing_that_it_acknowledged(tmp_path):
     bodies = [protobuf(spans[at : at + 2]) for at in (0, 2, 4) for spans in runs]
     acknowledged = []
 
-    with collecting(tmp_path / "tapes", "--idle", "0.05") as first:
+    with collecting(tmp_path / "tapes", "--idle", "0.05", "--workers", "1") as first:
         url = f"{first.event('listening')['http']}/v1/traces"
         kill_at = len(bodies) // 2
 
@@ -211,6 +216,32 @@ def test_killed_in_the_middle_it_loses_nothing_that_it_acknowledged(tmp_path):
         sent = {f"{span.context.span_id:016x}" for span in spans}
         assert {span.span_id for span in tape.spans} == sent
         assert verify_tape(tape.path).bodies == 8
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/task").exists(), reason="asks the system for the children of a process"
+)
+def test_killed_it_leaves_no_process_behind(tmp_path):
+    with collecting(tmp_path / "tapes", "--workers", "1") as collect:
+        url = collect.event("listening")["http"]
+        httpx2.post(f"{url}/v1/traces", content=protobuf(agent_run()), headers=PROTOBUF)
+        assert httpx2.post(f"{url}/flush").json()["tapes"] == 1  # so the worker is there
+        process = collect.process.pid
+        children = Path(f"/proc/{process}/task").glob("*/children")
+        workers = [int(child) for found in children for child in found.read_text().split()]
+        assert workers
+        collect.end(signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while any(is_running(worker) for worker in workers):
+            assert time.monotonic() < deadline
+
+
+def is_running(process):
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
 
 
 def test_the_next_collector_says_what_it_took_up(tmp_path):
@@ -266,7 +297,7 @@ def test_a_token_comes_from_the_environment(tmp_path):
     [
         (("--http", "0.0.0.0:0"), "and no token: set --token or SPANTAPE_COLLECT_TOKEN"),
         (("--http", "nonsense"), "got address 'nonsense', expected HOST:PORT"),
-        (("--http", "off", "--grpc", "off"), "neither an HTTP nor a gRPC address"),
+        (("--http", "off", "--grpc", "off"), "leaves nothing to listen on"),
         (("--idle", "-1"), "idle_s -1.0"),
         (("--token", ""), "a token that no header can carry"),
     ],
@@ -287,7 +318,9 @@ def test_a_port_in_use_is_2_with_the_next_move(spantape_command, tmp_path):
 
 
 def test_without_its_packages_it_names_the_extra(tmp_path):
-    (tmp_path / "uvicorn.py").write_text("raise ModuleNotFoundError(\"No module named 'uvicorn'\", name='uvicorn')\n")
+    (tmp_path / "uvicorn.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'uvicorn'\", name='uvicorn')\n"
+    )
     done = subprocess.run(
         [sys.executable, "-m", "spantape", "collect", "-o", str(tmp_path)],
         env=os.environ | {"PYTHONPATH": str(tmp_path)},

@@ -6,7 +6,6 @@ import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
-import httpx2
 import msgspec
 import pytest
 
@@ -22,16 +21,14 @@ from spantape.collect import (
     Unchanged,
     Wrote,
     WroteLines,
+    _tapes,
     address,
     json_line,
 )
-from spantape.collect import _tapes
-from spantape.collect._errors import Busy
+from spantape.collect._errors import Busy, Closing
 from spantape.errors import TapeError, UsageError
 from spantape.tape.verify import verify_tape
 from tape_spans import chat, names_in
-
-PROTOBUF = {"content-type": "application/x-protobuf"}
 
 
 @pytest.fixture
@@ -40,16 +37,15 @@ def clock():
 
 
 class Run:
-    """A collector with a clock that stands still, what it told, and a client."""
+    """A collector with a clock that stands still, and what it told; no server stands before it."""
 
     def __init__(self, directory, clock, settings):
         self.told = []
         self.clock = clock
         self.collector = Collector(directory, settings, tell=self.told.append, clock=clock).start()
-        self.client = httpx2.Client(base_url=self.collector.endpoint)
 
     def send(self, spans):
-        assert self.client.post("/v1/traces", content=protobuf(spans), headers=PROTOBUF).status_code == 200
+        self.collector._call(lambda engine: engine.take(protobuf(spans)))
         return spans[0].context.trace_id
 
     def later(self, seconds):
@@ -60,7 +56,6 @@ class Run:
         return [event for event in self.told if isinstance(event, kind)]
 
     def stop(self):
-        self.client.close()
         self.collector.stop()
 
     def die(self):
@@ -79,7 +74,7 @@ def collect(tmp_path, clock):
     running = []
 
     def start(**settings):
-        given = {"idle_s": 5, "wait_s": 60, "fsync": False} | settings
+        given = {"http": None, "idle_s": 5, "wait_s": 60, "fsync": False} | settings
         running.append(Run(tmp_path / "tapes", clock, Settings(**given)))
         return running[-1]
 
@@ -171,13 +166,11 @@ def test_traces_of_others_are_kept_as_lines_or_dropped(collect, tapes):
     assert dropping.collector.counts["journal_bytes"] > 0
 
 
-def test_many_clients_lose_nothing(collect, tapes):
-    run = collect(workers=0)
+def test_many_senders_at_once_lose_nothing(collect, tapes):
+    run = collect()
     runs = [agent_run(f"{number:012x}" + "0" * 20, turns=3) for number in range(24)]
-    bodies = [protobuf(spans[at::2]) for spans in runs for at in range(2)]
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda body: run.client.post("/v1/traces", content=body, headers=PROTOBUF), bodies))
-    assert [answer.status_code for answer in answers] == [200] * 48
+        list(pool.map(run.send, [spans[at::2] for spans in runs for at in range(2)]))
     run.collector.flush()
     assert len(files(tapes)) == 24
     assert all(verify_tape(tapes / name).steps == 4 for name in files(tapes))
@@ -196,8 +189,6 @@ def test_stopping_writes_every_run_and_leaves_an_empty_journal(collect, tapes):
     assert names_in(tapes / ".collect") == ["lock"]
     [stopped] = run.of(Stopped)
     assert (stopped.counts["tapes"], stopped.counts["open_runs"]) == (2, 0)
-    with pytest.raises(httpx2.ConnectError):
-        httpx2.post(f"{run.collector.endpoint}/v1/traces")
 
 
 def test_what_a_dead_collector_acknowledged_the_next_one_writes(collect, tapes):
@@ -357,12 +348,12 @@ def test_memory_is_bounded_by_what_is_being_received(collect):
 
 def test_two_collectors_in_one_directory_are_refused(collect, tapes):
     collect()
-    with pytest.raises(UsageError, match="another collector writes to .*tapes.*another -o DIR"):
+    with pytest.raises(UsageError, match=r"another collector writes to .*tapes.*another -o DIR"):
         Collector(tapes).start()
 
 
 def test_a_port_in_use_is_refused_with_the_next_move(collect, tmp_path):
-    taken = address(collect().collector.endpoint.removeprefix("http://"))
+    taken = address(collect(http=address("127.0.0.1:0")).collector.endpoint.removeprefix("http://"))
     with pytest.raises(UsageError, match=r"another program listens there.*--http 127.0.0.1:0"):
         Collector(tmp_path / "other", Settings(http=taken)).start()
 
@@ -375,7 +366,9 @@ def test_a_directory_that_cannot_be_made_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
 def test_other_machines_are_let_in_with_a_token_only(host):
-    with pytest.raises(UsageError, match=r"which other machines can reach, and no token.*SPANTAPE_COLLECT_TOKEN"):
+    with pytest.raises(
+        UsageError, match=r"which other machines can reach, and no token.*SPANTAPE_COLLECT_TOKEN"
+    ):
         Settings(http=address(f"[{host}]:4318" if ":" in host else f"{host}:4318"))
     with pytest.raises(UsageError, match="no token"):
         Settings(http=None, grpc=address(f"[{host}]:4317"))
@@ -402,7 +395,6 @@ def test_an_address_that_is_none_is_refused(text):
         ({"idle_s": -1}, "idle_s -1"),
         ({"wait_s": float("nan")}, "wait_s nan"),
         ({"max_open_spans": 0}, "max_open_spans 0"),
-        ({"http": None}, "neither an HTTP nor a gRPC address"),
         ({"http": address("no.such.host.invalid:1")}, "expected one of this machine's"),
     ],
 )
@@ -446,9 +438,29 @@ def test_events_are_json_lines():
     ]
 
 
+def test_a_listener_that_fails_holds_nothing_up_and_is_heard_at_the_end(tmp_path, clock):
+    def broken(event):
+        raise RuntimeError(type(event).__name__)
+
+    spans = agent_run()
+    collector = Collector(tmp_path, Settings(http=None), tell=broken, clock=clock).start()
+    collector._call(lambda engine: engine.take(protobuf(spans)))
+    collector.flush()
+    assert spantape.read_tape(collector.wait_for(spans[0].context.trace_id)).sealed
+    with pytest.raises(RuntimeError, match="Wrote"):
+        collector.stop()
+
+
+def test_ended_requests_are_refused_by_who_still_has_them(collect):
+    run = collect()
+    run.collector._engine.refuse()
+    with pytest.raises(Closing, match="being stopped"), run.collector._engine.room():
+        pass
+
+
 def test_no_thread_stays_behind(collect):
     before = set(threading.enumerate())
-    run = collect()
+    run = collect(http=address("127.0.0.1:0"))
     run.send(agent_run())
     run.stop()
     assert set(threading.enumerate()) <= before

@@ -117,30 +117,34 @@ def test_rejected_spans_are_a_partial_success_with_the_reason(collect):
 # --- refusals --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "headers", "content", "status", "code"),
-    [
-        ("POST", "/v1/traces", PROTOBUF, b"\xff\xff\xff", 400, 3),
-        ("POST", "/v1/traces", {**PROTOBUF, "content-encoding": "gzip"}, b"no gzip", 400, 3),
-        ("POST", "/v1/traces", {**PROTOBUF, "content-encoding": "br"}, b"x", 415, 3),
-        ("POST", "/v1/traces", {"content-type": "text/plain"}, b"x", 415, 3),
-        ("POST", "/v1/traces", {}, b"x", 415, 3),
-        ("GET", "/v1/traces", PROTOBUF, b"", 405, 12),
-        ("POST", "/v1/profiles", PROTOBUF, b"", 404, 5),
-        ("POST", "/", PROTOBUF, b"", 404, 5),
-    ],
-)
-def test_a_refusal_is_a_status_in_protobuf(client, method, path, headers, content, status, code):
+REFUSED = [
+    ("POST", "/v1/traces", PROTOBUF, b"\xff\xff\xff", (400, 3)),
+    ("POST", "/v1/traces", {**PROTOBUF, "content-encoding": "gzip"}, b"no gzip", (400, 3)),
+    ("GET", "/v1/traces", PROTOBUF, b"", (405, 12)),
+    ("POST", "/v1/profiles", PROTOBUF, b"", (404, 5)),
+    ("POST", "/", PROTOBUF, b"", (404, 5)),
+]
+
+
+@pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused[1] + str(refused[4]))
+def test_a_refusal_is_a_status_in_protobuf(client, refused):
+    method, path, headers, content, (status, code) = refused
     answer = client.request(method, path, content=content, headers=headers)
     assert answer.status_code == status
-    if status == 415:
-        assert answer.json()["code"] == code
-        return
     assert answer.headers["content-type"] == "application/x-protobuf"
     told = Status.FromString(answer.content)
     assert (told.code, told.message.startswith("got ")) == (code, True)
     assert not told.details
     assert "retry-after" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "headers", [{**PROTOBUF, "content-encoding": "br"}, {"content-type": "text/plain"}, {}]
+)
+def test_what_is_not_understood_is_415(client, headers):
+    answer = client.post("/v1/traces", content=b"x", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, 3)
+    assert ", expected " in answer.json()["message"]
 
 
 def test_a_refusal_of_json_is_a_status_in_json(client):
@@ -202,10 +206,13 @@ def test_a_full_disk_is_503_said_once_and_nothing_is_acknowledged(collect, monke
     assert [(answer.status_code, answer.headers["retry-after"]) for answer in answers] == [(503, "5")] * 3
     assert Status.FromString(answers[0].content).code == 14
     assert [event.what for event in told] == ["journal"]
+    assert client.get("/healthz").json()["failing"] == ["journal"]
+    assert client.get("/healthz").status_code == 503
     assert "No space left on device" in told[0].reason
     assert (collector.counts["spans"], collector.counts["not_stored"]) == (0, 9)
     assert client.post("/v1/traces", content=body, headers=PROTOBUF).status_code == 200
     assert collector.counts["spans"] == 3
+    assert client.get("/healthz").json()["status"] == "ok"
 
 
 def test_a_sender_that_leaves_in_the_middle_costs_nothing(collect):

@@ -61,7 +61,7 @@ def test_a_run_without_a_root_is_due_after_the_waiting_time():
     gathered.add(span(1, 1, "r"))
     gathered.add(span(2, 2, "q", root=True))
     assert gathered.due(59) == ["q"]
-    assert gathered.due(60) == ["r", "q"]
+    assert gathered.due(60) == ["q", "r"]
 
 
 def test_calls_that_name_one_run_are_one_run_over_all_their_traces():
@@ -187,11 +187,14 @@ def test_of_the_same_span_in_two_runs_that_become_one_one_stays():
 
 def test_the_runs_that_hold_the_oldest_segment_come_first():
     gathered = Gathered()
-    for number, segment in ((1, 2), (2, 1), (3, 3)):
-        gathered.add(span(number, number, f"r{number}"), segment=segment)
-    assert gathered.runs.oldest(gathered.now, 2) == ["r2", "r1"]
-    gathered.runs.start("r2")
-    assert gathered.runs.oldest(gathered.now, 2) == ["r1", "r3"]
+    for number in (1, 2, 3):
+        gathered.add(span(number, number, f"r{number}"), segment=number)
+    gathered.add(span(1, 9, "r1"), segment=4)
+    assert gathered.runs.oldest(gathered.now, 2) == ["r1", "r2"]
+    gathered.runs.start("r1")
+    gathered.runs.restore("r1", gathered.now)
+    assert gathered.runs.oldest(gathered.now, 2) == ["r2", "r3"]
+    assert gathered.runs.oldest(gathered.now + 2, 3) == ["r2", "r3", "r1"]
 
 
 def test_any_run_may_be_written_but_those_that_were_tried():

@@ -39,7 +39,9 @@ from spantape.tape.read import read_tape
 
 _URL = "https://api.example.com/v1/chat/completions"
 _HEADERS = (("content-type", "application/json"),)
-_WORDS = [f"{a}{b}" for a in ("ta", "re", "mo", "li", "su", "ne") for b in ("n", "ster", "", "ving", "dle", "p")]
+_WORDS = [
+    f"{a}{b}" for a in ("ta", "re", "mo", "li", "su", "ne") for b in ("n", "ster", "", "ving", "dle", "p")
+]
 
 
 def run_spans(run: str, turns: int, chance: random.Random) -> list[ReadableSpan]:
@@ -52,12 +54,22 @@ def run_spans(run: str, turns: int, chance: random.Random) -> list[ReadableSpan]
     before, history = None, []
     with tracer.start_as_current_span("invoke_agent bench", attributes=agent | {names.RESULT: "null"}):
         for turn in range(turns):
-            history.append({"role": "user", "content": " ".join(chance.choices(_WORDS, k=120)), "n": chance.random()})
+            history.append(
+                {"role": "user", "content": " ".join(chance.choices(_WORDS, k=120)), "n": chance.random()}
+            )
             body = json.dumps({"model": "m", "messages": history}).encode()
-            answer = json.dumps({"choices": [{"message": {"content": " ".join(chance.choices(_WORDS, k=90))}}]})
-            exchange = Exchange(Request("POST", _URL, _HEADERS, body), Response(200, _HEADERS, answer.encode()))
+            answer = json.dumps(
+                {"choices": [{"message": {"content": " ".join(chance.choices(_WORDS, k=90))}}]}
+            )
+            exchange = Exchange(
+                Request("POST", _URL, _HEADERS, body), Response(200, _HEADERS, answer.encode())
+            )
             own = {names.KIND: "exchange", names.RUN_ID: run, names.STEP: turn + 1, names.OPERATION: "chat"}
-            own |= {names.REQUEST_MODEL: "m", "gen_ai.usage.input_tokens": 90 * turn, names.PROVIDER: "openai"}
+            own |= {
+                names.REQUEST_MODEL: "m",
+                "gen_ai.usage.input_tokens": 90 * turn,
+                names.PROVIDER: "openai",
+            }
             tracer.start_span("chat m", attributes=own | write_exchange(exchange, before)).end()
             before = body
     return list(kept.get_finished_spans())
@@ -78,7 +90,7 @@ class Load:
     def _requests(self, runs: range, turns: int, batch: int) -> Iterator[tuple[bytes, int]]:
         waiting: list[ReadableSpan] = []
         for number in runs:
-            waiting += run_spans(hashlib.md5(b"%d" % number).hexdigest(), turns, random.Random(number))  # noqa: S324
+            waiting += run_spans(hashlib.md5(b"%d" % number).hexdigest(), turns, random.Random(number))
             while len(waiting) >= batch:
                 yield encode_spans(waiting[:batch]).SerializeToString(), batch
                 del waiting[:batch]
@@ -89,7 +101,7 @@ class Load:
         """The sum over the bodies that are sent."""
         found = []
         for number in range(self.runs):
-            spans = run_spans(hashlib.md5(b"%d" % number).hexdigest(), turns, random.Random(number))  # noqa: S324
+            spans = run_spans(hashlib.md5(b"%d" % number).hexdigest(), turns, random.Random(number))
             for span in spans:
                 attributes = span.attributes or {}
                 if names.REQUEST_DIGEST in attributes:
@@ -145,7 +157,17 @@ class Collect:
     """`spantape collect` in a process of its own."""
 
     def __init__(self, directory: Path, port: int, arguments: list[str]) -> None:
-        command = [sys.executable, "-m", "spantape", "collect", "--grpc", "off", "--json", "-o", str(directory)]
+        command = [
+            sys.executable,
+            "-m",
+            "spantape",
+            "collect",
+            "--grpc",
+            "off",
+            "--json",
+            "-o",
+            str(directory),
+        ]
         self.process = subprocess.Popen(
             [*command, "--http", f"127.0.0.1:{port}", *arguments], stdout=subprocess.PIPE, text=True
         )
@@ -213,7 +235,9 @@ def main() -> None:
     parser.add_argument("collect", nargs="*", help="more arguments of `spantape collect`, after --")
     given = parser.parse_args()
     load = Load(int(given.rate * given.seconds), given.turns, given.batch, given.clients)
-    print(f"{load.spans} spans of {load.runs} runs, {load.bytes / load.spans:.0f} bytes each, {given.clients} clients")
+    print(
+        f"{load.spans} spans of {load.runs} runs, {load.bytes / load.spans:.0f} bytes each, {given.clients} clients"
+    )
     with tempfile.TemporaryDirectory() as scratch:
         measure(given, load, Path(scratch))
 
@@ -243,7 +267,9 @@ def measure(given: argparse.Namespace, load: Load, directory: Path) -> None:
     collect.reader.join()
     ending_s = time.perf_counter() - ending
     latencies = sorted(latency for client in clients for latency in client.latencies_s)
-    print(f"sent in {sending_s:.1f} s: {load.spans / sending_s:.0f} spans/s, {load.bytes / sending_s / 1e6:.1f} MB/s")
+    print(
+        f"sent in {sending_s:.1f} s: {load.spans / sending_s:.0f} spans/s, {load.bytes / sending_s / 1e6:.1f} MB/s"
+    )
     print(
         f"acknowledged after {1000 * latencies[len(latencies) // 2]:.1f} ms (median), "
         f"{1000 * latencies[len(latencies) * 99 // 100]:.1f} ms (99 %), {1000 * latencies[-1]:.1f} ms (most); "

@@ -6,7 +6,8 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spantape.collect import Collector, Event, Settings
 
 _STATUS_EVERY_S = 0.5
+_LAST_WORDS_S = 5.0
 
 
 @click.command("collect", short_help="Receive spans over OTLP and write tapes of them.")
@@ -97,19 +99,27 @@ def collect_command(output: str, flush: bool, as_json: bool, **given: Any) -> in
     from spantape.collect import Collector
 
     told = _Told(as_json)
-    collector = Collector(output, _settings(flush=flush, **given), tell=told)
-    with _signals() as ending:
-        collector.start()
-        if not flush:
-            _wait(collector, ending, shown=sys.stderr.isatty() and not as_json)
-        say("writing what is stored" if collector.counts["open_runs"] else "stopping")
-        collector.stop()
+    try:
+        collector = Collector(output, _settings(flush=flush, **given), tell=told)
+        _run(collector, until_told=not flush, shown=sys.stderr.isatty() and not as_json)
+    finally:
+        told.close()
     left = collector.counts["open_runs"]
     if left:
         say(
             f"{counted(left, 'run')} could not be written; start collect on {output} again when that is mended"
         )
     return 1 if left else 0
+
+
+def _run(collector: Collector, *, until_told: bool, shown: bool) -> None:
+    with _signals() as ending:
+        collector.start()
+        if until_told:
+            _wait(collector, ending, shown=shown)
+        if collector.counts["open_runs"]:
+            say("writing what is stored")
+        collector.stop()
 
 
 def _settings(
@@ -124,10 +134,13 @@ def _settings(
     workers: int,
     flush: bool,
 ) -> Settings:
-    from spantape.collect import Address, Settings, address
+    from spantape.collect import Settings, address
+
+    if http == grpc == "off" and not flush:
+        raise click.UsageError("--http off --grpc off leaves nothing to listen on")
 
     return Settings(
-        http=Address("127.0.0.1", 0) if flush else None if http == "off" else address(http),
+        http=None if flush or http == "off" else address(http),
         grpc=None if flush or grpc == "off" else address(grpc),
         token=token,
         idle_s=idle,
@@ -191,8 +204,24 @@ class _Told:
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
+        self._events: SimpleQueue[Event | None] = SimpleQueue()
+        self._printer = threading.Thread(target=self._print, name="spantape-events", daemon=True)
+        self._printer.start()
 
     def __call__(self, event: Event) -> None:
+        self._events.put(event)  # whoever reads our output slowly must not hold up those who send
+
+    def close(self) -> None:
+        """Print what is left, unless nobody reads it."""
+        self._events.put(None)
+        self._printer.join(_LAST_WORDS_S)
+
+    def _print(self) -> None:
+        with suppress(OSError):
+            while (event := self._events.get()) is not None:
+                self._put(event)
+
+    def _put(self, event: Event) -> None:
         if self._as_json:
             from spantape.collect import json_line
 

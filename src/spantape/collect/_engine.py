@@ -15,6 +15,7 @@ from typing import Final
 from spantape.collect._errors import BadRequest, Busy, Closing, NotStored
 from spantape.collect._export import Export, read_export
 from spantape.collect._journal import Journal, number_of, segments_in
+from spantape.collect._known import Known
 from spantape.collect._recover import recovered
 from spantape.collect._runs import Run, Runs
 from spantape.collect._tapes import Job, Written, short_ids_in
@@ -43,7 +44,7 @@ class Engine:
         self._clock = clock
         self._tell = tell
         self._runs = Runs(idle_s=settings.idle_s, wait_s=settings.wait_s)
-        self._names = short_ids_in(directory)
+        self._names = Known(short_ids_in(directory))
         self._journal = Journal(directory / JOURNAL, fsync=settings.fsync)
         self._workers = Workers(settings.workers)
         self._writes: set[asyncio.Task[None]] = set()
@@ -160,7 +161,7 @@ class Engine:
             refs=run.refs,
             segments={segment: self._journal.path_of(segment) for segment in run.segments()},
             traces=traces,
-            look_up=frozenset(short & self._names),
+            look_up=frozenset(one for one in short if one in self._names),
             level=level,
             keep_others=self._settings.keep_others,
         )
@@ -259,6 +260,11 @@ class Engine:
             "groups": self._journal.groups,
         }
         return {name.replace(" ", "_"): self._counts[name] for name in counted} | now
+
+    @property
+    def failing(self) -> list[str]:
+        """What does not work now: "journal", "tapes"."""
+        return sorted(self._failing)
 
     def _report(self, written: Written) -> None:
         event = _event(written)

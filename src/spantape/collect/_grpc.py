@@ -7,7 +7,6 @@ See: <https://opentelemetry.io/docs/specs/otlp/#otlpgrpc>
 
 from __future__ import annotations
 
-import errno
 from typing import Any, Final
 
 import grpc  # type: ignore[import-untyped] # it ships no types
@@ -18,8 +17,8 @@ from spantape.collect._bodies import PROTOBUF
 from spantape.collect._engine import Engine
 from spantape.collect._errors import Refused
 from spantape.collect._export import Export
+from spantape.collect._sockets import cannot_listen, open_socket
 from spantape.collect.settings import Address, Settings
-from spantape.errors import UsageError
 
 _SERVICE: Final = "opentelemetry.proto.collector.{0}.v1.{1}Service"
 _TRACES: Final = _SERVICE.format("trace", "Trace")
@@ -51,10 +50,11 @@ class GrpcServer:
         Raises:
             UsageError: the address cannot be listened on.
         """
+        open_socket(address, "grpc").close()  # gRPC itself does not say why it cannot
         try:
             port: int = self._server.add_insecure_port(str(address))
         except RuntimeError as error:
-            raise cannot_listen("grpc", address, error) from error
+            raise cannot_listen("grpc", address, str(error)) from error
         await self._server.start()
         return port
 
@@ -95,12 +95,3 @@ def _authorization(context: Any) -> str:
         if name == "authorization":
             return value if isinstance(value, str) else value.decode("latin-1")
     return ""
-
-
-def cannot_listen(kind: str, address: Address, error: Exception) -> UsageError:
-    """Why nothing can listen on `address`, and the next move."""
-    taken = getattr(error, "errno", None) == errno.EADDRINUSE or "in use" in str(error)
-    why = "another program listens there" if taken or kind == "grpc" else str(error)
-    return UsageError(
-        f"cannot listen on {address} ({why}); stop it, or choose another port: --{kind} {address._replace(port=0)}"
-    )

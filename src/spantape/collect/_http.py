@@ -7,6 +7,7 @@ See: <https://opentelemetry.io/docs/specs/otlp/#otlphttp>, <https://asgi.readthe
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, NamedTuple
@@ -31,6 +32,7 @@ _METHODS: Final = {
     "/flush": "POST",
     "/healthz": "GET",
 }
+_PIECE: Final = 1 << 16
 _DRAINED: Final = (
     4  # times the largest body: how much of a refused request is read, so that its sender hears why
 )
@@ -92,7 +94,7 @@ class HttpApp:
         request = _Request(scope, receive)
         with contextlib.suppress(_Gone):
             answer = await self._answer(request)
-            await request.drain(_DRAINED * self._settings.max_body_bytes)
+            await request.drain(_PIECE if answer.status == 401 else _DRAINED * self._settings.max_body_bytes)
             await _send(send, answer)
 
     async def _answer(self, request: _Request) -> _Answer:
@@ -126,21 +128,23 @@ class HttpApp:
         return _Answer(200, media, accepted(export, media))
 
     def _health(self, request: _Request) -> _Answer:
-        told: dict[str, Any] = {"status": "ok"}
+        failing = self._engine.failing
+        told: dict[str, Any] = {"status": "failing", "failing": failing} if failing else {"status": "ok"}
         with contextlib.suppress(Refused):
             check_token(self._settings.token, request.header("authorization"))
             told |= self._engine.counts
-        return _Answer(200, JSON, msgspec.json.encode(told))
+        return _Answer(503 if failing else 200, JSON, msgspec.json.encode(told))
 
     async def _traces(self, request: _Request, media: str) -> Export:
         with self._engine.room() as room:
             packed = await self._body(request, room)
-            limit = self._settings.max_body_bytes
-            body = unpacked(packed, request.header("content-encoding"), limit)
+            encodings, limit = request.header("content-encoding"), self._settings.max_body_bytes
+            if len(packed) > _PIECE:  # what takes long is not for the loop, which others wait for
+                body = await asyncio.to_thread(_protobuf, packed, encodings, media, limit)
+            else:
+                body = _protobuf(packed, encodings, media, limit)
             if body is not packed:
                 room.grow(len(body))
-            if media == JSON:
-                body = protobuf_of_json(body)
             return await self._engine.take(body)
 
     async def _body(self, request: _Request, room: Room) -> bytes:
@@ -157,6 +161,11 @@ class HttpApp:
             room.grow(len(data))
             parts.append(data)
         return b"".join(parts)
+
+
+def _protobuf(packed: bytes, encodings: str, media: str, limit: int) -> bytes:
+    body = unpacked(packed, encodings, limit)
+    return protobuf_of_json(body) if media == JSON else body
 
 
 async def _send(send: Send, answer: _Answer) -> None:

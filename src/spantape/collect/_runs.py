@@ -7,7 +7,6 @@ root, for the waiting time. Pure: the time is an argument, and no file is touche
 
 from __future__ import annotations
 
-import heapq
 from array import array
 from collections import Counter, OrderedDict
 from collections.abc import Container, Iterable
@@ -64,7 +63,9 @@ class Runs:
     def __init__(self, *, idle_s: float, wait_s: float) -> None:
         self._idle_s = idle_s
         self._wait_s = wait_s
-        self._open: OrderedDict[str, Run] = OrderedDict()  # the one longest without a span first
+        self._open: dict[str, Run] = {}  # the one opened first first
+        self._rooted: OrderedDict[str, None] = OrderedDict()  # the one longest without a span first
+        self._rootless: OrderedDict[str, None] = OrderedDict()  # the same
         self._writing: dict[str, Run] = {}
         self._written: OrderedDict[str, Run] = OrderedDict()
         self._written_spans = 0
@@ -106,9 +107,21 @@ class Runs:
         run.traces.add(span.trace_id)
         run.rooted |= span.is_root
         run.touched = now
-        self._open.move_to_end(run_id)
+        self._queue(run)
         self._in_segment[place.segment] += 1
         self.spans += 1
+
+    def _queue(self, run: Run) -> None:
+        """Put an open run behind all that were touched before it."""
+        self._rootless.pop(run.id, None)
+        queue = self._rooted if run.rooted else self._rootless
+        queue[run.id] = None
+        queue.move_to_end(run.id)
+
+    def _close(self, run_id: str) -> Run | None:
+        self._rooted.pop(run_id, None)
+        self._rootless.pop(run_id, None)
+        return self._open.pop(run_id, None)
 
     def _knows(self, run_id: str, key: bytes) -> bool:
         return any(
@@ -132,9 +145,9 @@ class Runs:
 
     def _absorb(self, own: str, run_id: str) -> None:
         """The trace that was a run of its own turns out to be of another."""
-        if own == run_id or own not in self._open:
+        found = None if own == run_id else self._close(own)
+        if found is None:
             return
-        found = self._open.pop(own)
         self._count(found, -1)
         run = self._open.get(run_id)
         if run is None:
@@ -142,6 +155,7 @@ class Runs:
         self._count(run, -1)
         run.absorb(found)
         self._count(run, 1)
+        self._queue(run)
 
     def _count(self, run: Run, sign: int) -> None:
         for segment, spans in run.segments().items():
@@ -159,19 +173,19 @@ class Runs:
     def due(self, now: float, most: int) -> list[str]:
         """Up to `most` open runs that are whole, the one longest without a span first."""
         found: list[str] = []
-        soonest = min(self._idle_s, self._wait_s)
-        for run in self._open.values():
-            if len(found) >= most or now - run.touched < soonest:
-                break
-            patience = self._idle_s if run.rooted else self._wait_s
-            if now - run.touched >= patience and now >= run.retry_at and run.id not in self._writing:
-                found.append(run.id)
+        for queue, patience_s in ((self._rooted, self._idle_s), (self._rootless, self._wait_s)):
+            for run_id in queue:
+                run = self._open[run_id]
+                if len(found) >= most or now - run.touched < patience_s:
+                    break
+                if now >= run.retry_at and run_id not in self._writing:
+                    found.append(run_id)
         return found
 
     def oldest(self, now: float, most: int) -> list[str]:
-        """Up to `most` open runs, those first whose first span is in the oldest segment."""
-        free = (run for run in self._open.values() if now >= run.retry_at and run.id not in self._writing)
-        return [run.id for run in heapq.nsmallest(most, free, key=lambda run: run.refs[0])]
+        """Up to `most` open runs, whole or not, the one opened first first: it is what holds the oldest segment."""
+        free = (run.id for run in self._open.values() if now >= run.retry_at and run.id not in self._writing)
+        return list(islice(free, most))
 
     def any(self, most: int, but: Container[str]) -> list[str]:
         """Up to `most` open runs, whole or not, that are not among `but`."""
@@ -180,7 +194,8 @@ class Runs:
 
     def start(self, run_id: str) -> Run:
         """The open run `run_id`, which is now being written; spans that come are of its next part."""
-        run = self._writing[run_id] = self._open.pop(run_id)
+        run = self._writing[run_id] = self._open[run_id]
+        self._close(run_id)
         return run
 
     def finish(self, run_id: str) -> None:
@@ -201,7 +216,7 @@ class Runs:
     def restore(self, run_id: str, now: float) -> None:
         """The run could not be written: it is open again, to be tried later, and later each time."""
         run = self._writing.pop(run_id)
-        later = self._open.pop(run_id, None)
+        later = self._close(run_id)
         run.failures += 1
         run.retry_at = now + min(2**run.failures, _RETRY_MOST_S)
         run.touched = now
@@ -211,6 +226,7 @@ class Runs:
             self._count(later, -1)
             run.absorb(later)
             self._count(run, 1)
+        self._queue(run)
 
     def free(self, segments: Iterable[int]) -> list[int]:
         """Those of `segments` in which no span is needed any more."""

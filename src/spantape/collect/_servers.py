@@ -14,7 +14,7 @@ from typing import Final
 import uvicorn
 
 from spantape.collect._engine import Engine
-from spantape.collect._grpc import GrpcServer, cannot_listen
+from spantape.collect._grpc import GrpcServer
 from spantape.collect._http import HttpApp
 from spantape.collect.events import Listening
 from spantape.collect.settings import Address, Settings
@@ -23,19 +23,6 @@ _GRACE_S: Final = 10.0
 _KEEP_ALIVE_S: Final = (
     120  # exporters send every few seconds over one connection, which must not close under them
 )
-
-
-def open_socket(address: Address) -> socket.socket:
-    """A socket that listens on `address`.
-
-    Raises:
-        UsageError: it cannot be listened on.
-    """
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    try:
-        return socket.create_server((address.host, address.port), family=family, backlog=512)
-    except OSError as error:
-        raise cannot_listen("http", address, error) from error
 
 
 class _Uvicorn(uvicorn.Server):

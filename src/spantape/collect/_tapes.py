@@ -245,16 +245,14 @@ def _is_of_trace(path: Path, trace: str) -> bool:
     return bool(spans) and all(span.trace_id == trace for span in spans)
 
 
-def short_ids_in(directory: Path) -> set[str]:
-    """The short ids of the runs that have files in `directory`."""
-    found: set[str] = set()
+def short_ids_in(directory: Path) -> Iterator[str]:
+    """The short ids of the runs that have files in `directory`, and other parts of names that could be."""
     for entry in os.scandir(directory):
         for ending in (TAPE, LINES):
             if entry.name.endswith(ending):
                 parts = entry.name.removesuffix(ending).split("-")[2:]
                 tails = ("-".join(parts[at:]) for at in range(len(parts)))
-                found.update(tail for tail in (*parts, *tails) if len(tail) <= naming.ID_CHARACTERS)
-    return found
+                yield from (tail for tail in (*parts, *tails) if len(tail) <= naming.ID_CHARACTERS)
 
 
 # --- spans from the journal --------------------------------------------------------------------------------------

@@ -17,7 +17,8 @@ from typing import Any, Final, Self, TypeVar
 from spantape.collect._engine import JOURNAL, Engine
 from spantape.collect._errors import NotStored
 from spantape.collect._lock import DirectoryLock
-from spantape.collect._servers import Servers, open_socket
+from spantape.collect._servers import Servers
+from spantape.collect._sockets import open_socket
 from spantape.collect.events import Event, Listening, Observer, Stopped, Unchanged, Wrote, WroteLines
 from spantape.collect.settings import Settings
 from spantape.errors import TapeError, UsageError
@@ -118,7 +119,10 @@ class Collector:
                 while len(self._files) > _KNOWN:
                     self._files.popitem(last=False)
                 self._changed.notify_all()
-        self._told(event)
+        try:
+            self._told(event)
+        except Exception as error:  # noqa: BLE001 - the listener's own; raised again where the collector is left
+            self._error = self._error or error
 
     # --- from start to stop ------------------------------------------------------------------------------------------
 
@@ -182,7 +186,7 @@ class Collector:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         lock = self._locked()
         try:
-            http = None if self.settings.http is None else open_socket(self.settings.http)
+            http = None if self.settings.http is None else open_socket(self.settings.http, "http")
             await self._serve_locked(http, self._ending)
         finally:
             lock.release()
@@ -201,7 +205,8 @@ class Collector:
         try:
             await engine.start()
             self._listening = await servers.start(http)
-            self._tell(self._listening)
+            if self._listening != Listening():
+                self._tell(self._listening)
             self._started.set()
             await ending.wait()
         except NotStored as error:

@@ -55,7 +55,7 @@ _ANY: Final = Address("127.0.0.1", 0)
 class Settings:
     """What a collector does.
 
-    `idle_s` is the quiet time after which a run whose root has come is written, `wait_s` that of one without a root.
+    Without an address it only writes what an earlier collector left. `idle_s` is the quiet time after which a run whose root has come is written, `wait_s` that of one without a root.
     `max_body_bytes` bounds a request, as it comes and unpacked; `max_waiting_bytes` all requests that are being
     received; `max_journal_bytes` and `max_open_spans` what is stored and in no file yet. Past half of the latter two,
     runs are written though they are not whole; at their limit, senders are asked to come again later.
@@ -87,8 +87,6 @@ class Settings:
         self._check_reach()
 
     def _check_reach(self) -> None:
-        if self.http is None and self.grpc is None:
-            raise UsageError("got neither an HTTP nor a gRPC address, expected one at least")
         if self.token is not None and not (
             self.token.isascii() and self.token.isprintable() and self.token.strip()
         ):
