@@ -21,11 +21,16 @@ pytestmark = pytest.mark.filterwarnings(
 
 FILES = {"genai": "genai", "openinference": "openinference", "opentelemetry": "openllmetry"}
 OWNERS = [
-    openai.resources.chat.completions.Completions,
-    openai.resources.responses.Responses,
-    openai.resources.embeddings.Embeddings,
-    openai.OpenAI,
-    anthropic.resources.messages.Messages,
+    getattr(module, prefix + name)
+    for module, name in (
+        (openai.resources.chat.completions, "Completions"),
+        (openai.resources.completions, "Completions"),
+        (openai.resources.responses, "Responses"),
+        (openai.resources.embeddings, "Embeddings"),
+        (openai, "OpenAI"),
+        (anthropic.resources.messages, "Messages"),
+    )
+    for prefix in ("", "Async")
 ]
 CALLS = {"openai": ("chat", "chat_tools", "responses_streamed"), "anthropic": ("messages", "messages_tools")}
 RUNS = [(other, call) for other in OTHERS for call in CALLS[other.sdk]]

@@ -6,6 +6,7 @@ around it is kept; else the best of the others is taken, and what it lacks is fi
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -69,7 +70,8 @@ def steps(spans: Iterable[Span], events: Sequence[Event] = (), *, run_id: str = 
     held = unfolded(in_order(_once(spans)), DEFAULT)
     tree = Tree(held)
     own = steps_of(held)
-    calls = [call for span in held if (call := read(span, events)) is not None]
+    of_span = _by_span(events)
+    calls = [call for span in held if (call := read(span, of_span.get(key_of(span), ()))) is not None]
     groups = grouped(
         [step for step in own if isinstance(step, ExchangeStep)],
         [call for call in calls if call.kind == "model"],
@@ -92,6 +94,13 @@ def _once(spans: Iterable[Span]) -> list[Span]:
         else:
             nameless.append(span)
     return [*found.values(), *nameless]
+
+
+def _by_span(events: Iterable[Event]) -> dict[Key, list[Event]]:
+    found: dict[Key, list[Event]] = defaultdict(list)
+    for event in events:
+        found[event.trace_id, event.span_id].append(event)
+    return found
 
 
 def _run_of(spans: Sequence[Span]) -> str:
