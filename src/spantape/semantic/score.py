@@ -25,7 +25,7 @@ from spantape.semantic.facts.polarity import (
     compare_opposites,
     compare_slot_opposites,
 )
-from spantape.semantic.facts.roles import compare_bindings, compare_exchanged, compare_persons, compare_roles
+from spantape.semantic.facts.roles import compare_agents, compare_bindings, compare_exchanged, compare_persons, compare_roles
 from spantape.semantic.facts.words import compare_exceptions, compare_hedging, compare_refusal, compare_scope
 from spantape.semantic.weights import WEIGHTS
 
@@ -54,6 +54,7 @@ def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]
         *compare_roles(expected, actual, alignment),
         *compare_exchanged(alignment),
         *compare_persons(expected, actual),
+        *compare_agents(expected, actual, alignment),
         *compare_bindings(expected, actual, alignment),
         *compare_hedging(expected, actual),
         *compare_scope(expected, actual),

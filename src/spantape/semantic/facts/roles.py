@@ -21,6 +21,7 @@ _SPLITS = frozenset(
 )
 _ARGUMENT = frozenset({"to", "on", "for", "by", "from", "with"})  # what the other party of a turned verb may follow
 _ALIKE = {"into": "to", "onto": "to", "toward": "to", "towards": "to", "till": "until"}
+_PERSONS = frozenset({"i", "we", "you", "he", "she", "they"})
 _PLAYERS = 14  # words of one sentence whose parts are compared
 _PARTIES = frozenset({"agent", "other", "to", "on", "for", "with", "from"})
 _ORDER = {"before": 1, "until": 1, "after": -1, "since": -1}
@@ -129,7 +130,8 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
             continue
         if verb is not None and at == verb:
             governing = ""
-        if not (token.weight or token.fact >= 0) or (
+        person = token.low in _PERSONS and (verb is None or at < verb)
+        if not (token.weight or token.fact >= 0 or person) or (
             _is_verb(token, document) and verb is not None and at == verb
         ):
             continue
@@ -237,6 +239,40 @@ def compare_roles(expected: Known, actual: Known, alignment: Alignment) -> list[
         message = f"roles: '{token.text}' is on the other end of what is done, in '{expected.document.sentence(token.sentence)}'"
         findings.append(Finding("roles", token.text, "", 1.0, message))
     return findings[:4]
+
+
+def compare_agents(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
+    """Return a finding where the same is done to the same by someone else, whom both texts name."""
+    here, there = _events(expected.document), _events(actual.document)
+    table = alignment.to_actual
+    for verb, agents, others in here:
+        for its_verb, its_agents, its_others in there:
+            images = {table[place] for place in agents if place in table}
+            alike = verb == its_verb and any(table.get(place) in its_others for place in others)
+            if alike and its_agents and images and not images & its_agents and images <= _told(there):
+                token = expected.document.tokens[min(agents)]
+                who = " ".join(actual.document.tokens[place].text for place in sorted(its_agents))
+                message = f"roles: '{token.text}' expected to {verb}, '{who}' got, in '{expected.document.sentence(token.sentence)}'"
+                return [Finding("roles", token.text, who, 1.0, message)]
+    return []
+
+
+Event = tuple[str, set[int], set[int]]
+
+
+def _events(document: Document) -> list[Event]:
+    """(verb, who does it, whom it is done to) of each clause that tells all three."""
+    clauses: dict[int, Event] = {}
+    for place, part in parts_of(document).items():
+        token = document.tokens[place]
+        if part.verb and (part.head or token.low in _PERSONS) and part.role in {"agent", "other"}:
+            event = clauses.setdefault(part.clause, (part.verb, set(), set()))
+            event[1 if part.role == "agent" else 2].add(place)
+    return [event for event in clauses.values() if event[1] and event[2]]
+
+
+def _told(events: list[Event]) -> set[int]:
+    return {place for _, agents, others in events for place in (*agents, *others)}
 
 
 def _flipped(one: Part, other: Part) -> bool:
