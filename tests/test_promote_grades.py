@@ -247,3 +247,44 @@ def test_a_tool_without_its_result_runs_live():
     assert step.grade == "skeleton"
     assert [reason.partition(":")[0] for reason in step.reasons] == ["arguments", "result"]
     assert names.KIND not in step.span.attributes
+
+
+# --- what looks whole and is not -------------------------------------------------------------------------------------
+
+
+def test_one_text_that_ends_at_a_usual_limit_was_cut():
+    span = model_span("openllmetry_old", "chat")
+    for length in (1024, 4096, 2000):
+        step = grade_of(span, **{"gen_ai.prompt.1.content": "a b " * (length // 4)})
+        assert f"texts end at {length} characters" in step.reasons[0]
+    assert grade_of(span, **{"gen_ai.prompt.1.content": "a" * 1025}).grade == "reconstructed"
+
+
+def test_our_own_span_without_any_of_our_attributes_shows_only_new_messages():
+    """A collector that drops `spantape.*` leaves spans of the conventions that are no whole requests."""
+    span = replace(model_span("genai", "chat"), scope="spantape")
+    step = grade_of(span)
+    assert step.grade == "skeleton"
+    assert "shows only the messages that were new" in step.reasons[0]
+    assert grade_of(span, **{names.MESSAGES_BEFORE: 2}).grade == "skeleton"
+    assert grade_of(span, **{names.MESSAGES_BEFORE: 0}).grade == "reconstructed"
+
+
+def test_tools_count_as_unrecorded_where_a_writer_is_not_known_to_tell_them():
+    span = model_span("genai", "chat")
+    assert grade_of(span).unrecorded == ()
+    assert grade_of(replace(span, scope="someone.else")).unrecorded == ("tools",)
+
+
+def test_tools_that_were_called_but_not_recorded_are_unrecorded():
+    step = grade_of(model_span("genai", "chat_tools"), **{"gen_ai.tool.definitions": None})
+    assert (step.grade, step.unrecorded) == ("reconstructed", ("tools",))
+
+
+@pytest.mark.parametrize("provider", ["aws.bedrock", "gcp.gemini", "cohere"])
+def test_apis_without_a_composer_are_named(provider):
+    span = model_span("genai", "chat")
+    step = grade_of(span, **{"gen_ai.provider.name": provider, "gen_ai.response.id": "x-1"})
+    assert step.reasons == (f"no answers can be composed for provider '{provider}', operation 'chat'",)
+    gateway = grade_of(span, **{"gen_ai.provider.name": provider})
+    assert (gateway.grade, gateway.span.attributes[names.DIALECT]) == ("reconstructed", "openai.chat")

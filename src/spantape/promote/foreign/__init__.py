@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
+from spantape._spans import names
 from spantape.promote.foreign import (
     anthropic_native,
     genai,
@@ -32,6 +33,13 @@ class Reader(NamedTuple):
     read: Callable[[Span, Sequence[Event]], ForeignCall | None]
 
 
+_PART: Final = Loss(
+    "input messages",
+    "the span is spantape's own, whose payload was dropped on its way; it shows only the messages that were new",
+    "the attributes spantape.* on their way through the collector",
+    input=True,
+)
+
 READERS: Final = (
     Reader(openinference.recognise, openinference.read),
     Reader(langfuse.recognise, langfuse.read),
@@ -50,7 +58,12 @@ def read(span: Span, events: Sequence[Event] = ()) -> ForeignCall | None:
     """
     if "spantape.kind" in span.attributes:
         return None
-    for reader in READERS:
-        if reader.recognise(span):
-            return reader.read(span, events)
-    return None
+    reader = next((reader for reader in READERS if reader.recognise(span)), None)
+    call = None if reader is None else reader.read(span, events)
+    return call if call is None or not _shows_a_part(span) else call.losing(_PART)
+
+
+def _shows_a_part(span: Span) -> bool:
+    """Whether the span is ours without its payload: such show a message once in a run, not in each request again."""
+    before = span.attributes.get(names.MESSAGES_BEFORE)
+    return before != 0 if before is not None else span.scope == names.SCOPE

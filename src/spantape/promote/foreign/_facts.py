@@ -86,6 +86,14 @@ _STATUSES: Final[Mapping[str, int]] = {
     "OverloadedError": 529,
     "overloaded_error": 529,
 }
+_OTHER_APIS: Final = frozenset(
+    {
+        "aws", "aws.bedrock", "bedrock", "cohere", "gcp.gemini", "gcp.gen_ai", "gcp.vertex_ai", "gemini", "google",
+        "google_genai", "ibm.watsonx.ai", "ollama", "replicate", "sagemaker", "vertex_ai", "vertexai", "watsonx",
+    }
+)  # fmt: skip
+"""Providers whose own APIs have no composer; behind a gateway, an answer has the id of OpenAI's API."""
+
 _CODE: Final = re.compile(r"(?:Error code: |status(?: code)?[ =:]+)(\d{3})\b")
 _MESSAGE: Final = re.compile(r"""['"]message['"]: ?(['"])(.*?)\1""", re.DOTALL)
 _LIMITS: Final = (
@@ -145,6 +153,8 @@ def _message(told: str) -> str:
 
 def wire_api(provider: str, operation: str, response_id: str, api_type: str = "") -> str | None:
     """The dialect that the call spoke, as far as it can be told; None for a provider whose API has no composer."""
+    if provider in _OTHER_APIS and not response_id.startswith("chatcmpl-"):
+        return None
     if operation == "embeddings":
         return "openai.embeddings" if provider != "anthropic" else None
     if provider == "anthropic" or response_id.startswith("msg_"):

@@ -48,7 +48,9 @@ def message(item: dict[str, Any], role: str) -> Message:
     if isinstance(item.get("type"), str) and item["type"] not in ("message", ""):
         return _responses_items.message(item)
     content = item.get("content")
-    if isinstance(content, list) and any(str(part.get("type")) in _CLAUDE_BLOCKS for part in objects(content)):
+    if isinstance(content, list) and any(
+        str(part.get("type")) in _CLAUDE_BLOCKS for part in objects(content)
+    ):
         return _finished(item, _anthropic_blocks.message(item, role))
     return _finished(item, _chat_message.read(item, role))
 

@@ -16,7 +16,7 @@ from spantape._dialects.openai_responses import RESPONSES
 from spantape.promote.foreign import _facts
 from spantape.promote.foreign._call import ForeignCall, Loss, Part
 from spantape.promote.foreign._messages import empty_inputs, has_gap, without_system
-from spantape.promote.foreign._values import has_mask, is_mask, objects
+from spantape.promote.foreign._values import UNREADABLE, has_mask, is_mask, objects, parsed
 from spantape.tape.model import Span
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, str]]] = {
@@ -37,6 +37,7 @@ _OBJECTS: Final = {
     "list": "openai.embeddings",
 }
 _SUSPICIOUS: Final = 64  # characters from which equal lengths are no accident
+_USUAL_FROM: Final = 128  # characters from which a usual limit is none either
 
 
 def base(span: Span, source: str, **told: Any) -> ForeignCall:
@@ -170,9 +171,16 @@ def checked(call: ForeignCall, setting: str, *, indexed: bool = False) -> Foreig
                 input=True,
             )
         )
+    if not call.tools and _calls_tools(call):
+        call = replace(call, tools=None)  # there were some
     if call.request is not None and has_mask(call.request):
         call = replace(call, request=None)
     return call.losing(*losses)
+
+
+def _calls_tools(call: ForeignCall) -> bool:
+    told = (*(call.messages or ()), *(call.outputs or ()))
+    return any(part.get("type") == "tool_call" for message in told for part in message.get("parts") or ())
 
 
 def _absent(call: ForeignCall, setting: str) -> Iterator[Loss]:
@@ -229,10 +237,13 @@ def _media_lost(messages: Sequence[Message]) -> bool:
 def cut_length(span: Span) -> int | None:
     """The length at which an SDK cut the span's texts; None where it did not, as far as one can tell.
 
-    Where two different texts have the same length and none is longer, it is a limit.
+    Where two different texts have the same length and none is longer, it is a limit; so is the length of one text
+    that is no JSON, where people set their limits there: a power of two, or whole thousands.
     """
     texts = {value for value in span.attributes.values() if isinstance(value, str)}
     longest = max(map(len, texts), default=0)
-    if longest < _SUSPICIOUS or sum(len(value) == longest for value in texts) < 2:
-        return None
-    return longest
+    cut = [value for value in texts if len(value) == longest]
+    if longest >= _SUSPICIOUS and len(cut) > 1:
+        return longest
+    usual = longest >= _USUAL_FROM and (longest & (longest - 1) == 0 or longest % 1000 == 0)
+    return longest if usual and parsed(cut[0]) is UNREADABLE else None

@@ -37,6 +37,11 @@ _MARKS: Final = (
     "gen_ai.input.messages",
     "gen_ai.output.messages",
 )
+_TELLING_TOOLS: Final = (
+    "opentelemetry.instrumentation.",  # util-genai and OpenLLMetry
+    "pydantic-ai",
+    "logfire",
+)
 _INPUT: Final = "gen_ai.input.messages"
 _OUTPUT: Final = "gen_ai.output.messages"
 
@@ -137,13 +142,13 @@ def with_content(call: ForeignCall, attributes: Mapping[str, Any]) -> ForeignCal
         messages=inputs,
         system=system,
         outputs=outputs,
-        tools=_tools(tools, told=inputs is not None),
+        tools=_tools(tools, told=inputs is not None and call.span.scope.startswith(_TELLING_TOOLS)),
         losses=(*call.losses, *losses),
     )
 
 
 def _tools(value: Any, *, told: bool) -> list[dict[str, Any]] | None:
-    """The tools; where content is told and no tools are, there were none."""
+    """The tools; where content is told by one that tells tools too, and no tools are, there were none."""
     if value is None:
         return [] if told else None
     return None if value is UNREADABLE else tool_definitions(value)
