@@ -244,3 +244,9 @@ def test_no_body_is_too_odd_and_another_one_is_never_equal(one, other, url):
     for tolerance in ("structural", "semantic"):
         assert between([asked(0, {}, one, url=url)], [asked(0, {}, other, url=url)], tolerance)
         assert between([asked(0, one, {}, url=url)], [asked(0, other, {}, url=url)], tolerance)
+
+
+def test_a_text_that_is_no_data_after_all_is_told_as_a_whole():
+    one = "Cause of the outage: the disk was full of old logs\nFix for the outage: delete the old logs"
+    other = "Cause of the outage: the disk was empty of old logs\nFix for the outage: keep the old logs"
+    assert [path for path, _ in found(spoken(0, one), spoken(0, other))] == ["answer.text"]

@@ -69,20 +69,21 @@ class Places:
             self.found.append(WeighedDifference(path, first, second, severity, reason))
 
     def text(self, path: str, first: str, second: str) -> None:
-        """Severity two texts: as data where both are, else by what they mean."""
+        """Weigh two texts: as data where both are, else by what they mean."""
         if first == second or self._is_carried(first, second):
             return
-        rule = self._rule(loose=True)
-        parsed = compare_structured(first, second, texts=lambda inner, a, b: rule(_under(path, inner), a, b))
-        if parsed.verdict == "same":
-            self.add(path, first, second, "bytes", "the same data")
-        elif parsed.verdict == "different":
-            self._add_values(path, list(parsed.differences))
-        else:
+        parsed = compare_structured(first, second)
+        if parsed.verdict == "undecided":
             self._by_meaning(path, first, second)
+        elif parsed.verdict == "same":
+            self.add(path, first, second, "bytes", "the same data")
+        else:
+            rule = self._rule(loose=True)
+            found = compare_structured(first, second, texts=lambda at, *texts: rule(_under(path, at), *texts))
+            self._add_values(path, list(found.differences))
 
     def values(self, path: str, first: Any, second: Any, *, loose: bool, dialect: bool = False) -> None:
-        """Severity two JSON values; where `loose`, prose in them by what it means, else every string exactly."""
+        """Weigh two JSON values; where `loose`, prose in them by what it means, else every string exactly."""
         rule = self._rule(loose=loose, dialect=dialect)
         self._add_values("", value_differences(first, second, texts=rule, path=path), dialect=dialect)
 

@@ -198,7 +198,7 @@ def _weigh_said(step: Places, path: str, first: Said, second: Said) -> None:
 
 
 def _weigh_asked(step: Places, path: str, first: tuple[ToolCall, ...], second: tuple[ToolCall, ...]) -> None:
-    """Severity the calls that two answers ask for."""
+    """Weigh the calls that two answers ask for."""
     policy = step.weigher.policy
     sides = [
         [describe_call(call, policy.arguments_of(call.name)) for call in calls] for calls in (first, second)
@@ -250,7 +250,7 @@ def _shown(call: ToolCall | None) -> Any:
 def _weigh_calls(
     step: Places, first: ToolStep | AgentStep, second: ToolStep | AgentStep, changed: list[str]
 ) -> None:
-    """Severity two calls of a tool or an agent that ran."""
+    """Weigh two calls of a tool or an agent that ran."""
     policy = step.weigher.policy
     how = policy.arguments_of(first.name) if first.kind == "tool" else "digest"
     if "arguments" in changed and how != "ignored":
