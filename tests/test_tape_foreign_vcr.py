@@ -235,6 +235,10 @@ def test_older_stubs_for_httpx_put_status_and_content_beside_the_headers(tmp_pat
     assert (step.status, step.response.headers, step.response.body) == (404, (("a", "b"),), b"none")
 
 
+def test_a_method_in_lower_case_is_the_method(tmp_path):
+    assert only_step(tmp_path, cassette(interaction(request={"method": "post"}))).method == "POST"
+
+
 def test_json_cassettes_are_known_by_their_content(tmp_path):
     document = json.dumps(cassette(interaction()))
     for name, shown in (("c.txt", document), ("d", json.dumps(json.loads(document), indent=4))):
@@ -270,6 +274,34 @@ def literal(body):
     uri: {URL}
   response: {{body: {{string: x}}, headers: {{}}, status: {{code: 200, message: OK}}}}
 """
+
+
+@pytest.mark.parametrize(
+    ("typed", "plain", "made"),
+    [
+        ({"type": "json", "content": ASKED}, COMPACT.encode(), "reconstructed"),
+        ({"type": "text", "content": "data: é\n\n"}, "data: é\n\n".encode(), "exact"),
+        ({"type": "base64", "content": "/wA="}, b"\xff\0", "exact"),
+        ({"type": "none", "content": None}, b"", "exact"),
+        ({"type": "image", "content": 5}, b'{"type":"image","content":5}', "reconstructed"),
+    ],
+)
+def test_a_body_may_say_of_its_content_what_it_is(tmp_path, typed, plain, made):
+    one = interaction(
+        request={"body": typed, "headers": {}}, response={"headers": {}, "body": typed, "status": 200}
+    )
+    document = yaml.dump(cassette(one | {"recorded_at": "WHEN"}), sort_keys=False)
+    step = only_step(tmp_path, document.replace("WHEN", "2026-03-06T19:24:49.873490+00:00"))
+    assert (step.request_body(), step.response.body, grade(step)) == (plain, plain, made)
+    assert step.span.started_ns == 1772825089_873_490_000
+
+
+def test_cassettes_of_vcr_for_ruby_and_of_betamax_are_read(tmp_path):
+    body = {"encoding": "utf-8", "string": "é"}
+    one = {"request": {"method": "get", "uri": "https://h/", "body": {"encoding": "utf-8", "string": ""}}}
+    one["response"] = {"status": {"code": 200}, "headers": {"A": ["b"]}, "body": body}
+    step = only_step(tmp_path, {"http_interactions": [one], "recorded_with": "VCR 6.0.0"})
+    assert (step.method, step.request_body(), step.response.body) == ("GET", b"", "é".encode())
 
 
 def test_a_pretty_printed_body_is_reconstructed_and_spelled_as_its_length_tells(tmp_path):

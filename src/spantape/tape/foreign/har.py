@@ -120,7 +120,7 @@ def _time(stated: Place, notes: Notes) -> int | None:
 def _request(side: Place, notes: Notes) -> tuple[Request, Body]:
     headers = _headers(side["headers"])
     body = _posted(side["postData"], headers)
-    method = side["method"].typed(str, "") or ("POST" if body.data else "GET")
+    method = side["method"].method() or ("POST" if body.data else "GET")
     if "method" not in side:
         notes.add(f"no method is recorded: {method} is taken", side.at)
     url = side["url"].needed(str)

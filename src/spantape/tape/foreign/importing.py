@@ -15,7 +15,8 @@ from spantape._spans import names
 from spantape._spans.redaction import Redactor
 from spantape.errors import TapeError, UsageError
 from spantape.tape.foreign.model import Recording
-from spantape.tape.foreign.reading import UnknownFormat, format_of, recordings
+from spantape.tape.foreign.places import UnknownFormat
+from spantape.tape.foreign.reading import format_of, recordings
 from spantape.tape.foreign.redacting import redacted
 from spantape.tape.foreign.spans import spans_of
 from spantape.tape.foreign.tracefork import FINGERPRINT, FINGERPRINT_HASHED, check_imported

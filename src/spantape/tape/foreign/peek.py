@@ -15,7 +15,7 @@ from spantape.tape.limits import DEFAULT
 
 _HEAD: Final = 1 << 16
 _BOM: Final = b"\xef\xbb\xbf"
-_KEY: Final = re.compile(rb"^(?:- )?[\"']?(?:interactions|request)[\"']?[ \t]*:", re.MULTILINE)
+_KEY: Final = re.compile(rb"^(?:- )?[\"']?(?:(?:http_)?interactions|request)[\"']?[ \t]*:", re.MULTILINE)
 
 
 class Peek:

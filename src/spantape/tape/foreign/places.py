@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from spantape.errors import TapeDamaged, TapeError
 
 T = TypeVar("T")
+
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _KINDS: Mapping[type, str] = {
     dict: "an object",
@@ -20,6 +22,10 @@ _KINDS: Mapping[type, str] = {
     float: "a number",
     type(None): "nothing",
 }
+
+
+class UnknownFormat(TapeError):
+    """A file that is no recording of a format that is known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,15 @@ class Place:
         if not isinstance(self.value, kind) or (kind is int and isinstance(self.value, bool)):
             raise self.wrong(_KINDS.get(kind, kind.__name__))
         return self.value
+
+    def method(self) -> str:
+        """The HTTP method, "" where there is none; some recorders spell it in lower case.
+
+        Raises:
+            TapeError: it is no text.
+        """
+        method = self.typed(str, "")
+        return method.upper() if method.upper() in METHODS else method
 
     def wrong(self, expected: str) -> TapeError:
         """The error that this value is not what was `expected`."""

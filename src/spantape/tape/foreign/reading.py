@@ -12,6 +12,7 @@ from spantape.errors import TapeDamaged, TapeError, TapeNotFound, UsageError
 from spantape.tape.foreign import cendor, exchange_lines, har, tracefork_blob, tracefork_sqlite, vcr
 from spantape.tape.foreign.model import Recording
 from spantape.tape.foreign.peek import Peek
+from spantape.tape.foreign.places import UnknownFormat
 from spantape.tape.foreign.sqlite_safe import SQLITE_MAGIC
 from spantape.tape.journal import MARK
 from spantape.tape.unpack import is_zstd
@@ -41,10 +42,6 @@ NAMES: Final = tuple(dict.fromkeys(form.name for form in FORMATS))
 
 _GZIP: Final = b"\x1f\x8b"
 _SPANS: Final = re.compile(rb'\s*\{\s*"resourceSpans"')
-
-
-class UnknownFormat(TapeError):
-    """A file that is no recording of a format that is known here."""
 
 
 def format_of(path: str | os.PathLike[str], form: str | None = None) -> tuple[Format, Peek]:
@@ -101,8 +98,9 @@ def _likeness(peek: Peek) -> str:
         return "a gzip file (unpack it first)"
     if head.startswith(SQLITE_MAGIC):
         return f"an SQLite file with the tables {', '.join(sorted(peek.tables)) or '(none)'}"
-    if isinstance(peek.first, dict):
-        return f"JSON with the members {', '.join(list(peek.first)[:6]) or '(none)'}"
+    shown = peek.document if peek.first is None else peek.first
+    if isinstance(shown, dict):
+        return f"JSON with the members {', '.join(list(shown)[:6]) or '(none)'}"
     return "text of another kind" if b"\0" not in head else "binary data of another kind"
 
 

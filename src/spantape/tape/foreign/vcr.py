@@ -27,11 +27,13 @@ from spantape.tape.foreign.bodies import (
 )
 from spantape.tape.foreign.model import ForeignExchange, Notes, Recording
 from spantape.tape.foreign.peek import Peek
-from spantape.tape.foreign.places import Place
+from spantape.tape.foreign.places import Place, UnknownFormat
 from spantape.tape.foreign.yaml_safe import Literal, read_yaml
 
 NAME: Final = "vcr"
 
+_LISTS: Final = ("interactions", "http_interactions")  # the second: VCR for Ruby and R, betamax
+_TYPES: Final = ("json", "text", "base64", "none")  # of bodies that are a type and a content
 _PARSED: Final = "the recording holds the JSON parsed, its bytes are composed"
 _PRETTY: Final = "the recorder pretty-printed the JSON"
 _ALTERED: Final = "content-length does not fit: the body was changed after it was recorded"
@@ -41,7 +43,7 @@ def fits(peek: Peek) -> bool:
     """Whether the file is a cassette."""
     document = peek.document
     if isinstance(document, dict):
-        return isinstance(document.get("interactions"), list)
+        return any(isinstance(document.get(key), list) for key in _LISTS)
     if isinstance(document, list):
         return (
             bool(document) and isinstance(document[0], dict) and {"request", "response"} <= set(document[0])
@@ -57,9 +59,11 @@ def read(peek: Peek) -> list[Recording]:
     """
     path = str(peek.path)
     document = Place(peek.document if peek.document is not None else read_yaml(peek.text, path), "", path)
-    interactions = document if isinstance(document.value, list) else document["interactions"]
+    interactions = document
+    if not isinstance(document.value, list):
+        interactions = next((document[key] for key in _LISTS if key in document), document)
     if not isinstance(interactions.value, list):
-        raise TapeError(f"got no list of interactions, expected a cassette of {NAME}", path=path)
+        raise UnknownFormat("got no list of interactions, expected a vcrpy cassette", path=path)
     notes = Notes()
     if document["allow_playback_repeats"].value:
         notes.add("allow_playback_repeats: on a tape each exchange is answered once")
@@ -83,11 +87,11 @@ def _timed(found: list[tuple[ForeignExchange, int | None]], notes: Notes) -> lis
 def _interaction(one: Place, notes: Notes) -> tuple[ForeignExchange, int | None]:
     if "request" not in one:
         raise TapeError("got no request, expected a request and its response", path=one.path, field=one.at)
-    request, asked, parsed = _request(one["request"], notes)
+    request, asked = _request(one["request"], notes)
     response, answered = _response(one["response"], notes)
     grade, reason = _together(asked, answered)
     known: tuple[str, ...] = ()
-    if parsed or _lacks_headers(request):
+    if asked.reason == _PARSED or _lacks_headers(request):
         known = ("url", "body")
     return ForeignExchange(Exchange(request, response), grade, reason, known), _recorded_at(one)
 
@@ -111,7 +115,7 @@ def _lacks_headers(request: Request) -> bool:
 def _recorded_at(one: Place) -> int | None:
     stated = one["recorded_at"].value
     try:
-        return round(datetime.fromisoformat(str(stated)).timestamp()) * 1_000_000_000 if stated else None
+        return round(datetime.fromisoformat(str(stated)).timestamp() * 1_000_000) * 1_000 if stated else None
     except (ValueError, OverflowError):
         return None
 
@@ -119,16 +123,15 @@ def _recorded_at(one: Place) -> int | None:
 # --- request -----------------------------------------------------------------------------------------------------
 
 
-def _request(side: Place, notes: Notes) -> tuple[Request, Body, bool]:
+def _request(side: Place, notes: Notes) -> tuple[Request, Body]:
     headers = _headers(side["headers"])
     url = side["uri"].needed(str) if "uri" in side else side["url"].needed(str)
-    parsed = "parsed_body" in side
     body = _checked(_body(side, headers), headers)
-    method = side["method"].typed(str, "")
+    method = side["method"].method()
     if not method:
         method = "POST" if body.data else "GET"
         notes.add(f"no method is recorded: {method} is taken", side.at)
-    return Request(method, url, headers, body.data), body, parsed
+    return Request(method, url, headers, body.data), body
 
 
 def _body(side: Place, headers: Headers) -> Body:
@@ -141,6 +144,8 @@ def _body(side: Place, headers: Headers) -> Body:
                 return read_part(body[key], headers)
         if set(body.value) <= {"string", "base64_string", "encoding"}:
             return Body(b"")
+        if set(body.value) == {"type", "content"} and body["type"].value in _TYPES:
+            return _of_type(body, headers)
     return _bytes(body, headers)
 
 
@@ -160,6 +165,16 @@ def _bytes(body: Place, headers: Headers) -> Body:
     if isinstance(value, list) and all(isinstance(piece, bytes | str) for piece in value) and value:
         return Body(b"".join(piece if isinstance(piece, bytes) else piece.encode() for piece in value))
     return _composed(body, headers)
+
+
+def _of_type(body: Place, headers: Headers) -> Body:
+    """A body that says of its content what it is, as pydantic-ai's newer cassettes do."""
+    kind, content = body["type"].value, body["content"]
+    if kind == "none" or content.value is None:
+        return Body(b"")
+    if kind == "base64" and isinstance(content.value, str):
+        return _coded(content, headers)
+    return _composed(content, headers) if kind == "json" else _bytes(content, headers)
 
 
 def _respelled(text: str, parsed: Any, headers: Headers) -> Body:
