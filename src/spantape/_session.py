@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from spantape._spans.call import Call
     from spantape._spans.target import Target
     from spantape.tape.model import ExchangeStep, Tape, ToolStep
+    from spantape.tolerance.policy import Policy
 
 Mode = Literal["auto", "record", "replay", "rerecord", "extend"]
 
@@ -123,16 +124,19 @@ def _sealed(recording: Recording, error: BaseException | None) -> Tape | None:
 class RerecordSession(RecordSession):
     """The program runs live; what differs from the tape is reported, and the tape stays as it is.
 
-    `drift` has the differences once the block is left. With `on_drift` "raise" they are an error, with "replace" the
-    new recording takes the tape's place, with "warn" they are logged.
+    `drift` has the differences once the block is left, those beyond `policy` where one is given. With `on_drift`
+    "raise" they are an error, with "replace" the new recording takes the tape's place, with "warn" they are logged.
     """
 
-    def __init__(self, path: Path, *, name: str, redact: bool, on_drift: str) -> None:
+    def __init__(
+        self, path: Path, *, name: str, redact: bool, on_drift: str, policy: Policy | None = None
+    ) -> None:
         self._recorded = read_tape(path)
         self._fresh = path.with_name(f"{path.name}.new")
         super().__init__(self._fresh, name=name, redact=redact, mode="rerecord")
         self.path = str(path)
         self._on_drift = on_drift
+        self._policy = policy
         self.drift: Any = None
 
     def _finish(self, error: BaseException | None) -> None:
@@ -140,9 +144,9 @@ class RerecordSession(RecordSession):
         if self.tape is None:
             return
         if error is None:
-            self.drift = drift(self._recorded.steps, self.tape.steps)
+            self.drift = drift(self._recorded.steps, self.tape.steps, policy=self._policy)
         else:
-            self.drift = _guard.guarded(drift, self._recorded.steps, self.tape.steps)
+            self.drift = _guard.guarded(drift, self._recorded.steps, self.tape.steps, policy=self._policy)
         if self._on_drift == "replace" and error is None:
             os.replace(self._fresh, self.path)  # noqa: PTH105 - atomic on one file system, as for tapes
             return

@@ -9,12 +9,16 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar, cast, get_args
 
 from spantape import _state
 from spantape._session import ExtendSession, Mode, RecordSession, ReplaySession, RerecordSession, Session
 from spantape.errors import UsageError
 from spantape.player.rules import MatchRules
+
+if TYPE_CHECKING:
+    from spantape.tolerance.level import Tolerance
+    from spantape.tolerance.policy import Policy
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -85,10 +89,11 @@ class Use(Generic[S_co]):
         redact = settings.pop("redact")
         on_drift = settings.pop("on_drift")
         record_to = settings.pop("record_to")
+        policy = settings.pop("policy")
         if mode == "record":
             return RecordSession(self._path, name=name, redact=redact)
         if mode == "rerecord":
-            return RerecordSession(self._path, name=name, redact=redact, on_drift=on_drift)
+            return RerecordSession(self._path, name=name, redact=redact, on_drift=on_drift, policy=policy)
         if mode == "extend":
             return ExtendSession(self._path, name=name, redact=redact, **settings)
         copy = None if record_to is None else Path(os.fspath(record_to))
@@ -160,6 +165,8 @@ def use(
     pauses: bool = False,
     record_to: str | PathLike[str] | None = None,
     on_drift: Literal["warn", "raise", "replace"] = "warn",
+    tolerance: str | Tolerance | None = None,
+    policy: Policy | str | PathLike[str] | None = None,
 ) -> Use[Session]:
     """A block over the tape at `path`, as a context manager or a decorator, for sync and async code.
 
@@ -167,6 +174,9 @@ def use(
     answers every call from the tape and lets none reach the network; "rerecord" runs live and reports what differs
     from the tape, which stays (`on_drift`: "warn", "raise", or "replace" it); "extend" answers what the tape holds
     and records what it does not.
+
+    `tolerance` ("structural", "semantic", "semantic:0.9") and `policy` (a policy file in TOML) say which differences
+    are no drift; see `spantape.diff`.
 
     `redact` replaces secrets and personal data by placeholders before anything is written. For replaying:
     `match` says which parts of a request count, `allow_unused` lets recorded steps stay unasked for, `retries`
@@ -182,6 +192,10 @@ def use(
     for setting, (given, accepted) in choices.items():
         if given not in accepted:
             raise UsageError(f"got {setting}={given!r}, expected one of {', '.join(accepted)}")
+    if tolerance is not None or policy is not None:
+        from spantape.tolerance.policy import effective_policy
+
+        policy = effective_policy(tolerance, policy)
     settings: dict[str, Any] = {
         "name": name,
         "redact": redact,
@@ -191,6 +205,7 @@ def use(
         "pauses": pauses,
         "record_to": record_to,
         "on_drift": on_drift,
+        "policy": policy,
     }
     return Use(path, mode, settings)
 

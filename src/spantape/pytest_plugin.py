@@ -51,7 +51,7 @@ _TAPE: Final = pytest.StashKey["TestTape"]()
 _LEDGER: Final = pytest.StashKey["Ledger"]()
 _MARK: Final = (
     "tape(path=None, *, mode, match, allow_unused, retries, redact, name, pauses, record_to, on_drift, "
-    "allowed_hosts): record the test's model calls on a tape, or replay them from it."
+    "tolerance, policy, allowed_hosts): record the test's model calls on a tape, or replay them from it."
 )
 
 

@@ -20,9 +20,11 @@ USE_SETTINGS: Final = (
     "name",
     "on_drift",
     "pauses",
+    "policy",
     "record_to",
     "redact",
     "retries",
+    "tolerance",
 )
 """The keyword settings of `spantape.use` but for the mode; spelled here so that `use` is loaded with the first tape."""
 
