@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -217,6 +218,39 @@ def test_a_collector_that_dies_again_and_again_loses_nothing(collect, tapes):
     last.stop()
     [name] = files(tapes)
     assert len(spantape.read_tape(tapes / name).steps) == 6
+
+
+def test_a_request_that_is_stored_and_not_yet_known_keeps_its_segment(collect):
+    run = collect()
+    engine = run.collector._engine
+    spans = agent_run()
+
+    async def between(_engine_):
+        kept = asyncio.create_task(engine.take(protobuf(spans)))
+        for _ in range(5):  # as far as it goes until it waits for the journal
+            await asyncio.sleep(0)
+        while not engine._journal.groups:  # the loop stands still here: it does not hear that it is stored
+            pass
+        engine._journal.rotate()
+        engine._journal.append(b"another", 7).result(5)
+        assert engine._journal.finished() == [1]
+        engine._free_segments()
+        assert engine._journal.path_of(1).exists()
+        await kept
+
+    run.collector._call(between)
+    run.collector.flush()
+    assert len(spantape.read_tape(run.collector.wait_for(spans[0].context.trace_id)).steps) == 3
+
+
+def test_when_all_is_written_a_kill_leaves_nothing_to_take_up(collect, tapes):
+    run = collect()
+    run.send(agent_run())
+    run.collector.flush()
+    while list((tapes / ".collect").glob("*.segment")):
+        run.collector.sweep()
+    run.die()
+    assert collect().of(Recovered) == []
 
 
 def test_a_torn_tail_is_named_and_what_is_before_it_kept(collect, tapes):
@@ -449,6 +483,18 @@ def test_a_listener_that_fails_holds_nothing_up_and_is_heard_at_the_end(tmp_path
     assert spantape.read_tape(collector.wait_for(spans[0].context.trace_id)).sealed
     with pytest.raises(RuntimeError, match="Wrote"):
         collector.stop()
+
+
+def test_a_collector_that_fails_says_so_and_ends(collect, tapes, clock, monkeypatch):
+    run = Run(tapes, clock, Settings(http=None, fsync=False))
+    run.send(agent_run())
+    monkeypatch.setattr(run.collector._engine, "sweep", lambda: 1 / 0)
+    run.collector._loop.call_soon_threadsafe(run.collector._engine._woken.set)
+    run.collector._thread.join(10)
+    assert not run.collector.running
+    assert len(files(tapes)) == 1
+    with pytest.raises(ZeroDivisionError):
+        run.collector.stop()
 
 
 def test_ended_requests_are_refused_by_who_still_has_them(collect):

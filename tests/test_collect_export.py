@@ -129,6 +129,13 @@ def test_spans_with_ids_that_are_none_are_rejected_and_named_and_the_rest_is_tak
     )
 
 
+def test_a_run_id_that_is_endless_is_rejected():
+    ids = [KeyValue(key=names.RUN_ID, value=AnyValue(string_value="r" * size)) for size in (256, 257)]
+    export = read_export(request(*(raw_span(span=n, attributes=[own]) for n, own in enumerate(ids, 1))))
+    assert [len(span.run_id) for span in export.spans] == [256]
+    assert export.why == "span 1: got a spantape.run.id of 257 characters, expected 256 at most"
+
+
 # --- bodies --------------------------------------------------------------------------------------------------------
 
 

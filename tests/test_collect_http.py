@@ -17,7 +17,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.sdk.trace.export import SpanExportResult
 
 from collect_requests import agent_run, otlp_json, protobuf, raw_span, request
-from spantape.collect import Collector, Settings, _journal
+from spantape.collect import Collector, Settings, _journal, address
 from spantape.tape.read import read_tape
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
@@ -269,6 +269,12 @@ def test_flush_writes_what_is_there(collect):
     told = client.post("/flush").json()
     assert (told["tapes"], told["open_runs"]) == (1, 0)
     assert len(read_tape(collector.wait_for(spans[0].context.trace_id)).steps) == 2
+
+
+def test_the_other_internet_protocol_is_listened_on_too(collect):
+    collector, client = collect(http=address("[::1]:0"))
+    assert collector.endpoint.startswith("http://[::1]:")
+    assert client.get("/healthz").status_code == 200
 
 
 def test_health_is_json(client):

@@ -117,12 +117,19 @@ def test_segments_are_closed_when_full_and_deleted_when_done(tmp_path):
     assert journal.finished() == [2, 3]
 
 
+def test_a_segment_is_ended_when_asked(journal):
+    assert keep(journal, b"a").segment == 1
+    journal.rotate()
+    assert keep(journal, b"b").segment == 2
+    assert journal.finished() == [1]
+
+
 def test_the_next_journal_begins_a_segment_of_its_own(tmp_path):
     for body in (b"a", b"b"):
         journal = Journal(tmp_path)
         keep(journal, body)
         journal.close()
-    assert journal.first == 1
+    assert journal.number == 2
     assert all_in(tmp_path) == [b"a", b"b"]
 
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from queue import SimpleQueue
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -176,14 +176,18 @@ def _signals() -> Iterator[threading.Event]:
 
 
 def _wait(collector: Collector, ending: threading.Event, *, shown: bool) -> None:
-    if not shown:
-        ending.wait()
-        return
+    show = _shown() if shown else nullcontext(lambda _text: None)
+    with show as update:
+        while collector.running and not ending.wait(_STATUS_EVERY_S):
+            update(_status(collector.counts))
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str], None]]:
     from rich.console import Console
 
     with Console(stderr=True).status("") as status:
-        while not ending.wait(_STATUS_EVERY_S):
-            status.update(_status(collector.counts))
+        yield status.update
 
 
 def _status(counts: dict[str, int]) -> str:

@@ -46,14 +46,16 @@ class Engine:
         self._runs = Runs(idle_s=settings.idle_s, wait_s=settings.wait_s)
         self._names = Known(short_ids_in(directory))
         self._journal = Journal(directory / JOURNAL, fsync=settings.fsync)
+        self._first = self._journal.number
         self._workers = Workers(settings.workers)
         self._writes: set[asyncio.Task[None]] = set()
         self._waiting_bytes = 0
         self._closing = False
         self._failing: set[str] = set()
         self._woken = asyncio.Event()
-        self._sweeper: asyncio.Task[None] | None = None
+        self.sweeper: asyncio.Task[None] | None = None
         self._counts: Counter[str] = Counter()
+        self._keeping: Counter[int] = Counter()
 
     # --- requests in -------------------------------------------------------------------------------------------------
 
@@ -112,6 +114,22 @@ class Engine:
         return export
 
     async def _keep(self, export: Export) -> None:
+        with self._segments_kept():
+            await self._keep_in(export)
+        if self._is_crowded():
+            self._woken.set()
+
+    @contextlib.contextmanager
+    def _segments_kept(self) -> Iterator[None]:
+        """Inside, no segment is deleted that a request may be in of which the runs do not know yet."""
+        first = self._journal.number
+        self._keeping[first] += 1
+        try:
+            yield
+        finally:
+            self._keeping -= Counter({first: 1})
+
+    async def _keep_in(self, export: Export) -> None:
         try:
             place = await asyncio.wrap_future(self._journal.append(export.data, export.body_bytes))
         except OSError as error:
@@ -125,8 +143,6 @@ class Engine:
         fresh = self._runs.add(export, place, self._clock())
         self._counts["spans"] += fresh
         self._counts["repeated"] += len(export.spans) - fresh
-        if self._is_crowded():
-            self._woken.set()
 
     # --- runs out ----------------------------------------------------------------------------------------------------
 
@@ -139,6 +155,9 @@ class Engine:
             due, level = self._runs.oldest(now, slots), _FAST_LEVEL
         for run_id in due[:slots]:
             self._write(run_id, level)
+        if not self._runs.spans and self._journal.size_bytes:
+            self._journal.rotate()  # so that a kill leaves nothing to be taken up that is in files already
+            self._free_segments()
 
     def _is_crowded(self) -> bool:
         limits = self._settings
@@ -177,13 +196,18 @@ class Engine:
             self._runs.finish(job.run_id)
             if written.path is not None:
                 self._names.update(naming.short_id(one) for one in (job.run_id, *job.traces))
-            self._free_segments()
             self._report(written)
+            self._free_segments()
             self.sweep()
 
     def _free_segments(self) -> None:
-        for segment in self._runs.free(self._journal.finished()):
-            self._journal.delete(segment)
+        first = min(self._keeping, default=self._journal.number + 1)
+        done = [segment for segment in self._journal.finished() if segment < first]
+        try:
+            for segment in self._runs.free(done):
+                self._journal.delete(segment)
+        except OSError as error:
+            self._fails("journal", f"what is written cannot be deleted ({error})")
 
     async def _sweep_on(self) -> None:
         patience = min(self._settings.idle_s, self._settings.wait_s) / 4
@@ -215,13 +239,11 @@ class Engine:
             NotStored: the disk does not take it.
         """
         self._workers.warm()
-        old = [
-            path for path in segments_in(self._directory / JOURNAL) if number_of(path) <= self._journal.first
-        ]
+        old = [path for path in segments_in(self._directory / JOURNAL) if number_of(path) <= self._first]
         if old:
             found = await recovered(old, self._keep)
             self._tell(Recovered(found.requests, self._runs.spans, found.skipped))
-        self._sweeper = asyncio.create_task(self._sweep_on())
+        self.sweeper = asyncio.create_task(self._sweep_on())
 
     def refuse(self) -> None:
         """Take no more requests."""
@@ -230,8 +252,8 @@ class Engine:
     async def stop(self) -> None:
         """Write what is stored, and end; what cannot be written stays in the journal for the next collector."""
         self.refuse()
-        if self._sweeper is not None:
-            self._sweeper.cancel()
+        if self.sweeper is not None:
+            self.sweeper.cancel()
         await asyncio.to_thread(self._journal.close)
         await self.flush()
         await asyncio.to_thread(self._workers.close)

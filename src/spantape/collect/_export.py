@@ -22,6 +22,7 @@ from spantape.collect._errors import BadRequest
 from spantape.collect._wire import span_places
 
 _OURS: Final = b"spantape."
+_RUN_ID: Final = 256
 _NAMED: Final = 3  # rejected spans that a message names
 
 
@@ -97,6 +98,11 @@ def _take(export: Export, spans: Iterable[tuple[Span, tuple[int, int], tuple[int
             reasons.append(f"span {number}: {reason}")
             continue
         run_id, kind = _identity(span, export.data[place[0] : place[1]])
+        if len(run_id) > _RUN_ID:
+            reasons.append(
+                f"span {number}: got a {names.RUN_ID} of {len(run_id)} characters, expected {_RUN_ID} at most"
+            )
+            continue
         is_root = kind == "run" or (kind != "exchange" and not any(span.parent_span_id))
         export.spans.append(SpanAt(span.trace_id, span.span_id, run_id, is_root, head, place))
     export.rejected = len(reasons)

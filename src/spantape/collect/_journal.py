@@ -46,7 +46,7 @@ class _Segment:
 class Journal:
     """The journal in `directory`, which must exist; its thread runs from the start until `close`.
 
-    Segments up to number `first` were there before. With `fsync` (the default) what is kept survives a power cut too; without it, the end of the process only.
+    A request goes into the segment `number` or a later one. With `fsync` (the default) what is kept survives a power cut too; without it, the end of the process only.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
-        self._closing = False
+        self._closing = self._rotating = False
         self._sizes: dict[int, int] = {}
-        self.first = self._number = max(map(number_of, segments_in(directory)), default=0)
+        self.number = max(map(number_of, segments_in(directory)), default=0)
         self._open: _Segment | None = None
         self.groups = 0
         self._thread = threading.Thread(target=self._run, name="spantape-journal", daemon=True)
@@ -94,6 +94,12 @@ class Journal:
         current = self._open
         return sorted(number for number in self._sizes.copy() if current is None or number != current.number)
 
+    def rotate(self) -> None:
+        """Begin a new segment with the next request."""
+        with self._changed:
+            self._rotating = self._open is not None
+            self._changed.notify()
+
     def delete(self, segment: int) -> None:
         """Delete a finished segment."""
         self.path_of(segment).unlink(missing_ok=True)
@@ -110,6 +116,8 @@ class Journal:
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
+            if not group:
+                continue
             try:
                 places = self._write(group)
             except OSError as error:
@@ -124,10 +132,13 @@ class Journal:
     def _next_group(self) -> list[_Waiting] | None:
         """All that wait, None where the journal is closed; who no longer wants an answer is left out."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closing)
+            self._changed.wait_for(lambda: self._waiting or self._closing or self._rotating)
             group = list(self._waiting)
             self._waiting.clear()
-        if not group:
+            rotating, self._rotating = self._rotating, False
+        if rotating:
+            self._abandon()
+        if not group and not rotating:
             return None
         return [waiting for waiting in group if waiting.done.set_running_or_notify_cancel()]
 
@@ -155,11 +166,11 @@ class Journal:
         if self._open is not None and self._open.size >= self._segment_bytes:
             self._abandon()
         if self._open is None:
-            number = self._number + 1
+            number = self.number + 1
             path = self.path_of(number)
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             fd = os.open(path, flags, 0o600)
-            self._number = number
+            self.number = number
             self._open = _Segment(number, path, fd)
             self._sizes[number] = 0
             if self._fsync:

@@ -171,6 +171,11 @@ class Collector:
     ) -> None:
         self.stop()
 
+    @property
+    def running(self) -> bool:
+        """Whether it takes requests; False also where it has failed, which `stop` then raises."""
+        return self._engine is not None and self._started.is_set()
+
     # --- the thread --------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -208,11 +213,23 @@ class Collector:
             if self._listening != Listening():
                 self._tell(self._listening)
             self._started.set()
-            await ending.wait()
+            await self._until(ending, engine)
         except NotStored as error:
             raise TapeError(f"what an earlier collector left {error}", path=self.directory) from error
         finally:
-            await servers.stop()
-            await engine.stop()
-            self.counts_at_end = engine.counts
+            try:
+                await servers.stop()
+            finally:
+                await engine.stop()
+                self.counts_at_end = engine.counts
         self._tell(Stopped(self.counts_at_end))
+
+    @staticmethod
+    async def _until(ending: asyncio.Event, engine: Engine) -> None:
+        """Wait for the end; a failure in the looking for whole runs is one too, and raised."""
+        ended = asyncio.create_task(ending.wait())
+        watched = {ended} if engine.sweeper is None else {ended, engine.sweeper}
+        done, _ = await asyncio.wait(watched, return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        for task in done:
+            task.result()

@@ -57,7 +57,7 @@ class Settings:
 
     Without an address it only writes what an earlier collector left. `idle_s` is the quiet time after which a run whose root has come is written, `wait_s` that of one without a root.
     `max_body_bytes` bounds a request, as it comes and unpacked; `max_waiting_bytes` all requests that are being
-    received; `max_journal_bytes` and `max_open_spans` what is stored and in no file yet. Past half of the latter two,
+    received (reading them takes a few times that); `max_journal_bytes` and `max_open_spans` what is stored and in no file yet. Past half of the latter two,
     runs are written though they are not whole; at their limit, senders are asked to come again later.
 
     Raises:
@@ -72,8 +72,8 @@ class Settings:
     keep_others: bool = True
     fsync: bool = True
     workers: int = 0
-    max_body_bytes: int = 64 * MIB
-    max_waiting_bytes: int = 256 * MIB
+    max_body_bytes: int = 32 * MIB
+    max_waiting_bytes: int = 128 * MIB
     max_journal_bytes: int = 4 * GIB
     max_open_spans: int = 1_000_000
 
