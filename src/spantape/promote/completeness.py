@@ -44,7 +44,8 @@ def missing(members: Sequence[Member], run_id: str) -> str | None:
 def _gap(spans: Sequence[Span], ours: Sequence[Span], run_id: str) -> str | None:
     numbers = {step for span in ours if type(step := span.attributes.get(names.STEP)) is int}
     gaps = sorted(set(range(max(numbers, default=-1) + 1)) - numbers) if len(numbers) < 1 << 20 else []
-    if not gaps:
+    unnumbered = sum(names.STEP not in span.attributes for span in ours)
+    if len(gaps) <= unnumbered:
         return None
     told = ", ".join(map(str, gaps[:_SHOWN])) + (f" and {len(gaps) - _SHOWN} more" if gaps[_SHOWN:] else "")
     parents = _missing_parents(spans)

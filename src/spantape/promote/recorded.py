@@ -43,23 +43,27 @@ def call(function: Callable[..., Any], /, **arguments: Json) -> Json:
 
 def _bound(function: Callable[..., Any], arguments: dict[str, Json]) -> tuple[list[Any], dict[str, Any]]:
     hints = _hints(function)
+    parameters = inspect.signature(function).parameters.values()
+    spreads = any(one.kind is one.VAR_POSITIONAL and arguments.get(one.name) for one in parameters)
     args: list[Any] = []
     kwargs: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        if name not in arguments:
-            if name in ("self", "cls") and parameter.default is parameter.empty:
-                raise UsageError(f"{function!r:.80} is a method: give it of an object, as in Planner().plan")
-            continue
-        hint = hints.get(name, Any)
-        if parameter.kind in _VARIADIC:
-            _spread(parameter, arguments[name], hint, args, kwargs)
-        elif parameter.kind is parameter.POSITIONAL_ONLY:
-            args.append(from_json(arguments[name], hint, place=name))
+    for one in parameters:
+        if one.name not in arguments:
+            _refuse_unbound(function, one)
+        elif one.kind in _VARIADIC:
+            _spread(one, arguments[one.name], hints.get(one.name, Any), args, kwargs)
         else:
-            kwargs[name] = from_json(arguments[name], hint, place=name)
-    if args and any(p.kind is p.VAR_POSITIONAL for p in inspect.signature(function).parameters.values()):
-        args = _leading(function, kwargs) + args
+            value = from_json(arguments[one.name], hints.get(one.name, Any), place=one.name)
+            if one.kind is one.POSITIONAL_ONLY or (spreads and one.kind is one.POSITIONAL_OR_KEYWORD):
+                args.append(value)
+            else:
+                kwargs[one.name] = value
     return args, kwargs
+
+
+def _refuse_unbound(function: Callable[..., Any], parameter: inspect.Parameter) -> None:
+    if parameter.name in ("self", "cls") and parameter.default is parameter.empty:
+        raise UsageError(f"{function!r:.80} is a method: give it of an object, as in Planner().plan")
 
 
 def _spread(
@@ -70,17 +74,6 @@ def _spread(
         args.extend(from_json(item, hint, place=parameter.name) for item in given)
     elif isinstance(given, dict):
         kwargs.update({name: from_json(item, hint, place=name) for name, item in given.items()})
-
-
-def _leading(function: Callable[..., Any], kwargs: dict[str, Any]) -> list[Any]:
-    """The arguments that stand before a variadic one: given by position too, so taken out of `kwargs`."""
-    before: list[Any] = []
-    for name, parameter in inspect.signature(function).parameters.items():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            break
-        if name in kwargs:
-            before.append(kwargs.pop(name))
-    return before
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
@@ -125,7 +118,7 @@ class Same:
 
 
 def same(result: Json, recorded: Json, tolerance: str = "byte") -> Same:
-    """Whether two results are alike, for `assert same(result, {…}, "semantic:0.9")`.
+    """Whether a result is what was recorded; what failed is shown by `assert`.
 
     "byte": equal. "structural": the same members, types and values, texts not looked at. "semantic": texts mean the
     same, by the comparison's own verdict or from the threshold on.

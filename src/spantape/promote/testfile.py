@@ -124,7 +124,7 @@ class _Writer:
     def test(self, case: Case) -> str:
         """The test of one tape."""
         self._needs.add("Path")
-        marks = [f"@pytest.mark.skip(reason={text_literal(case.skip)})"] if case.skip else []
+        marks = [called("@", "pytest.mark.skip", [("reason", case.skip)], "", 0)] if case.skip else []
         self._needs |= {"pytest"} if marks else set()
         name = self._title(case.title)
         body = list(self._body(case))
@@ -138,7 +138,7 @@ class _Writer:
         return title
 
     def _body(self, case: Case) -> Iterator[str]:
-        yield f"    tape = {self._place(case.path)}"
+        yield self._place(case.path)
         if not case.calls:
             yield from self._to_fill("the tape holds no call of an agent")
             return
@@ -158,16 +158,24 @@ class _Writer:
             yield from self._assertion(call, name)
 
     def _place(self, tape: Path) -> str:
+        """The statement that says where the tape is: beside this file, however the two are moved."""
         try:
             relative = os.path.relpath(tape, self._folder)
         except ValueError:  # another drive
-            return f"Path({text_literal(str(tape.absolute()))})"
-        return f"Path(__file__).parent / {text_literal(Path(relative).as_posix())}"
+            return called("tape = ", "Path", [("", text_literal(str(tape.absolute())))], "", 4)
+        here, there = "Path(__file__).parent", f"/ {text_literal(Path(relative).as_posix())}"
+        if width(f"    tape = {here} {there}") <= WIDTH:
+            return f"    tape = {here} {there}"
+        inside = (
+            f"{here} {there}" if width(f"        {here} {there}") <= WIDTH else f"{here}\n        {there}"
+        )
+        return f"    tape = (\n        {inside}\n    )"
 
     def _to_fill(self, why: str) -> Iterator[str]:
         """A place for a person, and a test that says so until then."""
         self._needs.add("pytest")
-        yield f"    pytest.skip({text_literal(f'FILL IN below what to call: {why}')})"
+        reason = text_literal(f"FILL IN below what to call: {why}")
+        yield called("", "pytest.skip", [("", reason)], "", 4)
         yield "    with spantape.replay(tape):"
         yield "        ...  # FILL IN: call the program, and assert what it gives"
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final, Literal, NamedTuple
 
+from spantape._spans import names
 from spantape.errors import TapeDamaged
 from spantape.tape.model import Span
 from spantape.tape.otlp import span_line
@@ -57,9 +58,10 @@ class SourceDamaged(TapeDamaged):
 
 
 def found(span: Span, run_id: str = "") -> Found:
-    """A span that is decoded already."""
+    """A span that is decoded already; `run_id` is its run's where it names none itself."""
+    own = span.attributes.get(names.RUN_ID)
     links = () if span.parent_id else tuple(str(link.get("trace_id", "")) for link in span.links)
-    return Found(span.trace_id, run_id, links, JSON, span_line(span))
+    return Found(span.trace_id, own if isinstance(own, str) and own else run_id, links, JSON, span_line(span))
 
 
 def decode(form: Form, data: bytes) -> tuple[Span, bytes]:

@@ -25,6 +25,7 @@ _ENDINGS: Final = frozenset(
         ".segment",
     )
 )
+_JOURNAL: Final = ".collect"  # From: spantape.collect._engine
 _PACKED: Final = (".gz", ".zst", ".zstd")
 
 
@@ -56,7 +57,7 @@ def _of(name: str) -> Iterator[Source | Passed]:
         return _remote(name)
     path = Path(name)
     if path.is_dir():
-        return _inside(sorted(str(file) for file in path.rglob("*") if file.is_file()), name)
+        return _inside(path)
     if path.exists():
         return iter([_local(name)])
     matches = sorted(glob.glob(name, recursive=True)) if glob.has_magic(name) else []  # noqa: PTH207 - absolute too
@@ -65,8 +66,11 @@ def _of(name: str) -> Iterator[Source | Passed]:
     return (found for match in matches for found in _of(match))
 
 
-def _inside(paths: list[str], directory: str) -> Iterator[Source | Passed]:
-    for path in paths:
+def _inside(directory: Path) -> Iterator[Source | Passed]:
+    """The files of a directory; of a running `collect` its journal first, since that becomes tapes beside it."""
+    for segment in sorted(directory.glob(f"{_JOURNAL}/*.segment")):
+        yield _local(str(segment), named=False)
+    for path in sorted(str(file) for file in directory.rglob("*") if file.is_file()):
         if any(part.startswith(".") for part in Path(path).relative_to(directory).parts):
             continue
         yield _local(path, named=False) if _is_export(path) else Passed(path, "its ending is no exporter's")

@@ -78,7 +78,12 @@ def read_groups(groups: Sequence[ResourceSpans] | None) -> Iterator[Found]:
 
 def _raw(value: msgspec.Raw) -> bytes:
     data = bytes(value)
-    return data if data and data != b"null" else b"{}"
+    return _on_one_line(data) if data and data != b"null" else b"{}"
+
+
+def _on_one_line(data: bytes) -> bytes:
+    """JSON that may have been written over several lines: a line of a tape is one."""
+    return msgspec.json.format(data, indent=-1) if b"\n" in data or b"\r" in data else data
 
 
 def _found(front: bytes, span: bytes, number: int) -> Found:
@@ -86,8 +91,7 @@ def _found(front: bytes, span: bytes, number: int) -> Found:
         known = _span_decoder.decode(span)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SourceDamaged(f"span {number} of its scope is none ({error})") from error
-    if b"\n" in span or b"\r" in span:  # pretty-printed: a line of a tape is one line
-        span = msgspec.json.format(span, indent=-1)
+    span = _on_one_line(span)
     links = () if known.parentSpanId else tuple(hex_id(link.traceId, 16) for link in known.links or ())
     return Found(
         hex_id(known.traceId, 16), _run_id(known.attributes), links, JSON, front + span + b"]}]}]}\n"

@@ -56,6 +56,9 @@ def read(source: Source, on_damage: OnDamage, limits: Limits = DEFAULT) -> Itera
     try:
         with source.open() as file:
             yield from _read(source, file, on_damage, limits)
+    except FileNotFoundError:
+        if source.named or not source.path.endswith(".segment"):  # one that a running collect is done with
+            raise SourceDamaged("is gone", path=source.path) from None
     except OSError as error:
         raise SourceDamaged(f"cannot be read ({error.strerror or error})", path=source.path) from error
 
@@ -97,15 +100,16 @@ def _next(documents: Iterator[Document], source: Source, on_damage: OnDamage) ->
 def _documents(source: Source, file: BinaryIO, size: int, limits: Limits) -> Iterator[Document]:
     parts = (piece.data for piece in pieces(file, size))
     head, stream = _peeked(parts)
-    if not head:
-        return iter(())
+    if not head.strip():
+        return
     if framing.is_prefixed(head):
-        return _framed(framing.prefixed(stream, limits), "message")
-    if head[:1] == b"\n" and not _is_text(head):  # the tag of a group, which is a newline in text
-        return _framed(framing.groups(stream, limits), "byte")
-    if head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
-        return _json(lines(stream, limits))
-    raise SourceDamaged(f"got bytes that begin with {head[:16]!r}, {_EXPECTED}", path=source.path)
+        yield from _framed(framing.prefixed(stream, limits), "message")
+    elif head[:1] == b"\n" and not _is_text(head):  # the tag of a group, which is a newline in text
+        yield from _framed(framing.groups(stream, limits), "byte")
+    elif head.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"{", b"["):
+        yield from _json(lines(stream, limits))
+    else:
+        raise SourceDamaged(f"got bytes that begin with {head[:16]!r}, {_EXPECTED}", path=source.path)
 
 
 def _peeked(parts: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:

@@ -48,8 +48,7 @@ def _tape(
         on_damage(SourceDamaged(note, path=source.path))
     header = recording.headers[0].get(names.RUN_ID) if recording.headers else None
     for span in spans:
-        own = span.attributes.get(names.RUN_ID) or header
-        yield found(span, own if isinstance(own, str) else "")
+        yield found(span, header if isinstance(header, str) else "")
 
 
 def _segment(
