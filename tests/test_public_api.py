@@ -86,6 +86,7 @@ def test_the_public_names_are_these():
         "agent",
         "diff",
         "instrument",
+        "matches",
         "read_tape",
         "record",
         "replay",

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from spantape.player.rules import MatchRules
+    from spantape.semantic.matches import matches
     from spantape.tape.diff import diff
     from spantape.tape.model import Tape
     from spantape.tape.read import read_tape
@@ -93,6 +94,7 @@ _HOMES = {
         "UsageError",
     ),
     "spantape.player.rules": ("MatchRules",),
+    "spantape.semantic.matches": ("matches",),
     "spantape.tape.diff": ("diff",),
     "spantape.tape.model": ("Tape",),
     "spantape.tape.read": ("read_tape",),
@@ -139,6 +141,7 @@ __all__ = [
     "agent",
     "diff",
     "instrument",
+    "matches",
     "read_tape",
     "record",
     "replay",
