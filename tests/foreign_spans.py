@@ -26,7 +26,7 @@ class Recorded:
 
 @functools.cache
 def recorded(name):
-    """The runs in one file, by the name of their call; "" for a run with no name."""
+    """The runs in one file, by the name of their call; "" for the one of all spans under no name."""
     spans, events = defaultdict(list), []
     for line in (HERE / f"{name}.jsonl").read_bytes().splitlines():
         if line.startswith(b'{"resourceLogs'):
@@ -34,11 +34,15 @@ def recorded(name):
         else:
             for span in read_document(line).spans:
                 spans[span.trace_id].append(span)
-    found = {}
-    for trace, members in spans.items():
-        call = next((span.name for span in members if span.scope == "test"), "")
-        found[call] = Recorded(tuple(members), tuple(e for e in events if e.trace_id == trace))
-    return found
+    found = defaultdict(list)
+    for members in spans.values():
+        found[next((span.name for span in members if span.scope == "test"), "")] += members
+    return {call: Recorded(tuple(members), _events_of(members, events)) for call, members in found.items()}
+
+
+def _events_of(spans, events):
+    traces = {span.trace_id for span in spans}
+    return tuple(event for event in events if event.trace_id in traces)
 
 
 def model_span(name, call, index=0):

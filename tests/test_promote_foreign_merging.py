@@ -155,7 +155,10 @@ def test_spans_of_other_work_are_no_steps():
     assert steps([]) == []
 
 
-def agent(client):
+RESULT = '{"rain":true,"mm":3,"city":"Tromsø"}'
+
+
+def agent(client, result=RESULT):
     """What pydantic-ai sent, as a program of one's own sends it."""
     tools = [{"type": "function", "function": {**calls.WEATHER, "strict": True}}]
     history = [
@@ -165,7 +168,6 @@ def agent(client):
     first = client.chat.completions.create(model=calls.MODEL, messages=list(history), tools=tools)
     call = first.choices[0].message.tool_calls[0]
     history.append(first.choices[0].message.model_dump(exclude_none=True))
-    result = '{"rain":true,"mm":3,"city":"Tromsø"}'
     history.append({"role": "tool", "tool_call_id": call.id, "content": result})
     return client.chat.completions.create(model=calls.MODEL, messages=history, tools=tools)
 
@@ -232,3 +234,34 @@ def test_each_attempt_of_ours_under_one_span_of_theirs_is_a_step():
         ("exact", 200),
     ]
     assert ["gen_ai.usage.input_tokens" in step.span.attributes for step in found] == [False, True]
+
+
+def langchain(name):
+    """The run of LangChain in one file, whose spans are of many traces."""
+    return recorded(name)[""].steps()
+
+
+def test_spans_of_several_traces_that_tell_of_one_response_are_one_step():
+    """LangChain's callbacks do not make their spans the current ones, so that those of the SDK stand beside them."""
+    found = langchain("langchain_openinference")
+    assert [step.kind for step in found] == ["exchange", "tool", "exchange"]
+    assert [(step.grade, len(step.merged)) for step in found if step.kind == "exchange"] == [
+        ("reconstructed", 2)
+    ] * 2
+
+
+@pytest.mark.parametrize("name", ["langchain_openinference", "langchain_openllmetry"])
+def test_a_run_of_langchain_replays(name, tmp_path):
+    write_tape(tmp_path / "run.tape", [step.span for step in langchain(name)])
+    with spantape.replay(tmp_path / "run.tape"):
+        given = agent(openai.OpenAI(api_key="none"), result="3 mm in Tromsø")
+    assert given.choices[0].message.content == "It rains: 3 mm."
+
+
+def test_a_message_about_a_result_is_not_the_result():
+    reasons = {
+        name: next(step.reasons for step in langchain(name) if step.kind == "tool")
+        for name in ("langchain_openinference", "langchain_openllmetry")
+    }
+    told = "result: LangChain's message of it was recorded, not the value"
+    assert all(told in each for each in reasons.values())

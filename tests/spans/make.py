@@ -251,6 +251,48 @@ def pydantic_ai_nested(recorder):
     )
 
 
+def langchain():
+    """Two turns of LangChain with a tool, each span a trace of its own: its callbacks make none the current one."""
+    from langchain_core.messages import HumanMessage, SystemMessage
+    from langchain_core.tools import tool
+    from langchain_openai import ChatOpenAI
+
+    from spantape.testing import text, tool_call
+
+    @tool
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        return f"3 mm in {city}"
+
+    script = [tool_call("weather", calls.ARGUMENTS, id="call_1"), text("It rains: 3 mm.")]
+    with ModelServer(script) as server:
+        url = server.base_url("openai")
+        model = ChatOpenAI(model=calls.MODEL, base_url=url, api_key="none", max_retries=0).bind_tools(
+            [weather]
+        )
+        history = [SystemMessage("Be brief."), HumanMessage("Is it raining in Tromsø?")]
+        history.append(model.invoke(history))
+        history += [weather.invoke(call) for call in history[-1].tool_calls]
+        model.invoke(history)
+
+
+def langchain_openinference(recorder):
+    from openinference.instrumentation.langchain import LangChainInstrumentor
+    from openinference.instrumentation.openai import OpenAIInstrumentor
+
+    LangChainInstrumentor().instrument(tracer_provider=recorder.tracers)
+    OpenAIInstrumentor().instrument(tracer_provider=recorder.tracers)
+    langchain()
+
+
+def langchain_openllmetry(recorder):
+    os.environ["TRACELOOP_TRACE_CONTENT"] = "true"
+    from opentelemetry.instrumentation.langchain import LangchainInstrumentor
+
+    LangchainInstrumentor().instrument(tracer_provider=recorder.tracers)
+    langchain()
+
+
 def beside(maker):
     """Ours switched on around another."""
 
@@ -302,6 +344,8 @@ MAKERS = {
     "pydantic_ai_nothing": pydantic_ai_nothing,
     "pydantic_ai_nested": pydantic_ai_nested,
     "langfuse": langfuse,
+    "langchain_openinference": langchain_openinference,
+    "langchain_openllmetry": langchain_openllmetry,
     "beside_genai": beside(genai),
     "beside_openllmetry": beside(openllmetry),
     "beside_openinference": beside(openinference),
@@ -324,7 +368,16 @@ VARIANTS = {
 }
 """Variants, which make do with few calls, and the environment of their SDK."""
 
-_TOLD = ("opentelemetry", "openinference", "openai", "anthropic", "logfire", "pydantic-ai", "langfuse")
+_TOLD = (
+    "langchain",
+    "opentelemetry",
+    "openinference",
+    "openai",
+    "anthropic",
+    "logfire",
+    "pydantic-ai",
+    "langfuse",
+)
 
 
 def main(name):

@@ -71,6 +71,8 @@ def grade_call(call: ForeignCall) -> Graded:
     """The grade of a call that other instrumentations told of; never exact, since none keeps the bytes."""
     if call.losses:
         return Graded("skeleton", _once(map(str, call.losses)))
+    if call.kind == "tool" and not isinstance(call.arguments, Mapping):
+        return Graded("skeleton", ("arguments: they were recorded without their names",))
     if call.kind != "model":
         return Graded("reconstructed")
     try:

@@ -86,15 +86,17 @@ def _is_another(inner: ForeignCall | None, outer: ForeignCall) -> bool:
 
 
 def _join_by_response(own: Sequence[ExchangeStep], calls: Sequence[ForeignCall], joined: _Joined) -> None:
-    """Join the spans of a trace that tell of one response; ours are read only where others need it."""
-    by_id: dict[tuple[str, str], list[Span]] = defaultdict(list)
+    """Join the spans that tell of one response at one time; ours are read only where others need it.
+
+    They may be of several traces: LangChain's callbacks do not make their spans the current ones.
+    """
+    by_id: dict[str, list[Span]] = defaultdict(list)
     for call in calls:
         if call.response_id:
-            by_id[call.span.trace_id, call.response_id].append(call.span)
-    traces = {trace for trace, _ in by_id}
-    for step in own:
-        if step.span.trace_id in traces and (response_id := _response_id(step)):
-            by_id[step.span.trace_id, response_id].append(step.span)
+            by_id[call.response_id].append(call.span)
+    for step in own if by_id else ():
+        if response_id := _response_id(step):
+            by_id[response_id].append(step.span)
     for spans in by_id.values():
         for span in spans[1:]:
             if _overlap(spans[0], span):

@@ -5,6 +5,7 @@ See: <https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
@@ -38,6 +39,10 @@ from spantape.tape.model import Span
 
 SOURCE: Final = "OpenInference"
 SETTING: Final = "OPENINFERENCE_HIDE_INPUTS, OPENINFERENCE_HIDE_OUTPUTS and their kin unset"
+_IDS: Final = {
+    "openai": re.compile(r'"id": ?"((?:chatcmpl-|resp_)[^"]+)"'),
+    "anthropic": re.compile(r'"id": ?"(msg_[^"]+)"'),
+}
 _KIND: Final = "openinference.span.kind"
 
 
@@ -63,9 +68,17 @@ def _model(span: Span) -> ForeignCall:
     provider = text(span, "llm.provider", "llm.system").lower()
     call = _attributes(base(span, SOURCE, provider=provider, model=_model_name(span)))
     call = _raw(call)
+    if not call.response_id:
+        call = replace(call, response_id=_id_within(span, provider))
     if call.api is None:
         call = replace(call, api=wire_api(provider, call.operation, call.response_id))
     return checked(call, SETTING)
+
+
+def _id_within(span: Span, provider: str) -> str:
+    """The response's id in an output that is a framework's own JSON: LangChain keeps it in a message's metadata."""
+    found = _IDS["anthropic" if provider == "anthropic" else "openai"].search(text(span, "output.value"))
+    return "" if found is None else found[1]
 
 
 def _model_name(span: Span) -> str:
@@ -210,17 +223,16 @@ def _embedding(span: Span) -> ForeignCall:
 
 
 def _tool(span: Span) -> ForeignCall:
-    arguments = span.attributes.get("tool.parameters", span.attributes.get("input.value"))
-    if "input.value" in span.attributes and not is_mask(span.attributes["input.value"]):
-        arguments = span.attributes["input.value"]
-    result = span.attributes.get("output.value")
+    """A tool that ran; `tool.parameters` may be its schema, so only its input says what it was given."""
+    arguments, result = span.attributes.get("input.value"), span.attributes.get("output.value")
     call = base(span, SOURCE, kind="tool", name=text(span, "tool.name") or span.name)
     losses = []
     if arguments is None or is_mask(arguments):
         losses.append(Loss("arguments", "the span does not hold them", SETTING, input=True))
     if (result is None or is_mask(result)) and call.error is None:
         losses.append(Loss("result", "the span does not hold it", SETTING))
-    told = result is not None and not is_mask(result)
-    return checked(
-        replace(call, arguments=loose(arguments), result=loose(result), tells_result=told), SETTING
-    ).losing(*losses)
+    value = loose(result)
+    if isinstance(value, dict) and value.get("type") == "tool" and "data" in value:
+        losses.append(Loss("result", "LangChain's message of it was recorded, not the value"))
+    told = replace(call, arguments=loose(arguments), result=value, tells_result=result is not None)
+    return checked(told, SETTING).losing(*losses)

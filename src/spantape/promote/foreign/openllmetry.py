@@ -158,5 +158,10 @@ def _tool(span: Span) -> ForeignCall:
         )
     if result is None and call.error is None:
         losses.append(Loss("result", "the span does not hold it", SETTING))
-    told = replace(call, arguments=named, result=loose(result), tells_result=result is not None)
+    value = loose(result)
+    if isinstance(value, dict) and set(value) == {"output", "kwargs"}:  # of LangChain
+        value = value["output"]
+    if isinstance(value, dict) and "lc" in value:
+        losses.append(Loss("result", "LangChain's message of it was recorded, not the value"))
+    told = replace(call, arguments=named, result=value, tells_result=result is not None)
     return checked(told, SETTING).losing(*losses)
