@@ -74,15 +74,22 @@ def import_command(
 
 def _say_outcome(outcome: Outcome) -> None:
     for one in outcome.imported:
-        tape = one.tape
-        draws = f", {counted(len(tape.draws), 'draw')}" if tape.draws else ""
-        say(
-            f"{tape.path}: {counted(len(tape.steps), 'step')}{draws}{_graded(one)}, fingerprint {tape.fingerprint}"
-        )
-        for note in one.notes:
-            say(f"  {note}")
+        draws = f", {counted(one.draws, 'draw')}" if one.draws else ""
+        say(f"{one.path}: {counted(one.steps, 'step')}{draws}{_graded(one)}, fingerprint {one.fingerprint}")
+    for note, paths in _notes(outcome).items():
+        told = f" (in {counted(len(paths), 'tape')})" if len(outcome.imported) > 1 else ""
+        say(f"  {note}{told}" if len(paths) != 1 or not told else f"  {paths[0]}: {note}")
     for text in outcome.skipped:
         say(f"passed over: {text}")
+
+
+def _notes(outcome: Outcome) -> dict[str, list[str]]:
+    """Each note once, with the tapes that it is of."""
+    found: dict[str, list[str]] = {}
+    for one in outcome.imported:
+        for note in one.notes:
+            found.setdefault(note, []).append(one.path)
+    return found
 
 
 def _graded(one: Imported) -> str:
@@ -102,16 +109,16 @@ def _report(outcome: Outcome) -> dict[str, Any]:
 
 def _tape_object(one: Imported) -> dict[str, Any]:
     return {
-        "path": one.tape.path,
+        "path": one.path,
         "source": one.source,
         "format": one.format,
         "run": one.run,
-        "name": one.tape.name,
-        "steps": len(one.tape.steps),
-        "draws": len(one.tape.draws),
+        "name": one.name,
+        "steps": one.steps,
+        "draws": one.draws,
         "grades": dict(one.grades),
         "notes": list(one.notes),
-        "fingerprint": one.tape.fingerprint,
+        "fingerprint": one.fingerprint,
     }
 
 

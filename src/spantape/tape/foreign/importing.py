@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from spantape._spans import names
 from spantape._spans.redaction import Redactor
@@ -20,12 +20,15 @@ from spantape.tape.foreign.reading import format_of, recordings
 from spantape.tape.foreign.redacting import redacted
 from spantape.tape.foreign.spans import spans_of
 from spantape.tape.foreign.tracefork import FINGERPRINT, FINGERPRINT_HASHED, check_imported
-from spantape.tape.importing import Lines, import_tape
+from spantape.tape.importing import import_tape
 from spantape.tape.model import Tape
+from spantape.tape.read import read_tape
 from spantape.tape.write import write_tape
 
 FORMAT: Final = "spantape.import.format"  # resource: the format that a tape was imported from
 RUN: Final = "spantape.import.run"  # resource: which run of a file of several
+
+Watch = Callable[[Iterable[Any]], Iterable[Any]]
 
 _NAME: Final = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST: Final = 100
@@ -33,14 +36,23 @@ _LONGEST: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """One tape that an import wrote: from which file and run, how its steps are graded, what was taken by rule."""
+    """One tape that an import wrote: where, from which file and run, how its steps are graded, what was taken by rule."""
 
-    tape: Tape
+    path: str
     source: str
     format: str
-    run: str = ""
+    run: str
+    name: str
+    steps: int
+    draws: int
+    fingerprint: str
     grades: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @property
+    def tape(self) -> Tape:
+        """The tape, read from its file; many imports are not held in memory."""
+        return read_tape(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +71,15 @@ def import_files(
     form: str | None = None,
     run: str | None = None,
     redact: bool = False,
-    watch: Lines = iter,
+    watch: Watch = iter,
 ) -> Outcome:
     """The tapes made of `files`, whose formats are known by their content; `form` is one to insist on.
 
     Where `to` is a tape, `files` are one recording, or our own JSON Lines, which then are one run in order. Where it is
     a directory (it is there as one, ends in a slash, or one of `files` is a directory), each run becomes a tape of its
     own in it. `run` chooses one where a file holds several. Files in a directory that are no recordings are passed
-    over. With `redact`, secrets are replaced. `watch` sees lines pass.
+    over. With `redact`, secrets are replaced. `watch` sees lines pass, or the files
+    of a directory.
 
     Raises:
         UsageError: several runs are to be one tape.
@@ -83,7 +96,7 @@ def import_files(
     formats = [format_of(file, form)[0] for file in files]
     if all(each.read is None for each in formats):
         tape = import_tape(files, to, redact=redact, watch=watch)
-        return Outcome((Imported(tape, ", ".join(map(str, files)), "exchanges", grades=_grades(tape)),))
+        return Outcome((_told(tape, ", ".join(map(str, files)), "exchanges"),))
     if len(files) > 1:
         raise UsageError(
             f"got {len(files)} recordings for one tape; give a directory to write one tape for each: -o DIR/"
@@ -125,11 +138,23 @@ def _written(found: Recording, to: Path, source: str, *, redact: bool) -> Import
     resource = {FORMAT: found.format, **({RUN: found.run} if found.run else {}), **attributes}
     tape = write_tape(to, spans, name=found.name or to.stem, resource=resource)
     check_imported(tape)
-    return Imported(tape, source, found.format, found.run, _grades(tape), found.notes.lines())
+    return _told(tape, source, found.format, found.run, found.notes.lines())
 
 
-def _grades(tape: Tape) -> dict[str, int]:
-    return dict(Counter(str(step.span.attributes.get(names.GRADE, "exact")) for step in tape.steps))
+def _told(tape: Tape, source: str, form: str, run: str = "", notes: tuple[str, ...] = ()) -> Imported:
+    grades = Counter(str(step.span.attributes.get(names.GRADE, "exact")) for step in tape.steps)
+    return Imported(
+        path=tape.path or "",
+        source=source,
+        format=form,
+        run=run,
+        name=tape.name,
+        steps=len(tape.steps),
+        draws=len(tape.draws),
+        fingerprint=tape.fingerprint,
+        grades=dict(grades),
+        notes=notes,
+    )
 
 
 # --- into a directory --------------------------------------------------------------------------------------------
@@ -142,22 +167,21 @@ def _many(
     form: str | None,
     run: str | None,
     redact: bool,
-    watch: Lines,
+    watch: Watch,
 ) -> Outcome:
     taken: set[Path] = set()
     imported: list[Imported] = []
     skipped: list[str] = []
     failed: list[TapeError] = []
-    for path, inside in _found(files, to):
+    for path, inside in watch(list(_found(files, to))):
         try:
-            for tape in _each(path, to / (inside or path.name), taken, form, run, redact=redact, watch=watch):
+            for tape in _each(path, to / (inside or path.name), taken, form, run, redact=redact):
                 imported.append(tape)  # noqa: PERF402 - those before a failure are kept
-        except UnknownFormat as error:
-            if inside is None:
-                raise
-            skipped.append(f"{path}: {error.reason}")
         except TapeError as error:
-            failed.append(error)
+            if isinstance(error, UnknownFormat) and inside is not None:
+                skipped.append(f"{path}: {error.reason}")
+            else:
+                failed.append(error)
     return Outcome(tuple(imported), tuple(skipped), tuple(failed))
 
 
@@ -182,19 +206,12 @@ def _same(one: Path, other: Path) -> bool:
 
 
 def _each(
-    path: Path,
-    place: Path,
-    taken: set[Path],
-    form: str | None,
-    run: str | None,
-    *,
-    redact: bool,
-    watch: Lines,
+    path: Path, place: Path, taken: set[Path], form: str | None, run: str | None, *, redact: bool
 ) -> Iterator[Imported]:
     """The tapes of one file, written beside each other; `place` is where it would stand in the output."""
     if format_of(path, form)[0].read is None:
-        tape = import_tape([path], _free(place, "", taken), redact=redact, watch=watch)
-        yield Imported(tape, str(path), "exchanges", grades=_grades(tape))
+        tape = import_tape([path], _free(place, "", taken), redact=redact)
+        yield _told(tape, str(path), "exchanges")
         return
     found = recordings(path, form)
     for recording in found if run is None else [_of_run(found, run, str(path))]:
