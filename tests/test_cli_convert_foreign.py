@@ -243,6 +243,17 @@ def test_the_report_names_grades_and_what_was_taken_by_rule(spantape, tmp_path):
     assert report["fingerprint"] == read_tape(tmp_path / "a.tape").fingerprint
 
 
+def test_show_says_which_steps_are_not_what_was_on_the_wire(spantape, tmp_path):
+    one = {**ONE, "request": {**REQUEST, "parsed_body": {"a": 1}}}
+    (tmp_path / "c").write_text(yaml.dump({"interactions": [ONE, one]}))
+    spantape("import", tmp_path / "c", "-o", tmp_path / "a.tape")
+    said = "the recording holds the JSON parsed, its bytes are composed"
+    assert f"reconstructed: 1 step (1): request: {said}" in spantape("show", tmp_path / "a.tape").out
+    assert f"reconstructed: request: {said}" in spantape("show", tmp_path / "a.tape", "--step", 1).out
+    steps = spantape("show", tmp_path / "a.tape", "--json").json()["steps"]
+    assert [step["grade"] for step in steps] == ["exact", "reconstructed"]
+
+
 def test_equal_recordings_make_equal_tapes(spantape, tmp_path):
     (tmp_path / "c").write_text(CASSETTE)
     made = set()

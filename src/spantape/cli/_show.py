@@ -51,10 +51,27 @@ def _put_tape(tape: Tape, as_json: bool) -> None:
     put(f"fingerprint {tape.fingerprint}")
     if tape.steps:
         _put_table(tape)
+    for (grade, reason), indexes in _grades(tape).items():
+        put(f"{grade}: {counted(len(indexes), 'step')} ({_listed(indexes)}): {reason}")
     for draw in tape.draws:
         put(f"draw {draw.index}, before step {draw.before}: {draw.source} {_told_draw(draw)}")
     for note in tape.notes:
         put(f"note: {note}")
+
+
+def _grades(tape: Tape) -> dict[tuple[str, str], list[int]]:
+    """The steps that are not exact, by grade and reason."""
+    from spantape.cli._steps import grade_of
+
+    found: dict[tuple[str, str], list[int]] = {}
+    for step in tape.steps:
+        if (graded := grade_of(step))[0] != "exact":
+            found.setdefault(graded, []).append(step.index)
+    return found
+
+
+def _listed(indexes: list[int]) -> str:
+    return ", ".join(map(str, indexes[:10])) + (" …" if len(indexes) > 10 else "")
 
 
 def _told_draw(draw: Draw) -> str:
@@ -121,13 +138,15 @@ def put_lines(text: str) -> None:
 
 
 def _put_step(tape: Tape, step: Step, as_json: bool) -> None:
-    from spantape.cli._steps import full
+    from spantape.cli._steps import full, grade_of
 
     said = full(tape, step)
     if as_json:
         put_json(said)
         return
     put(f"step {step.index}, {step.kind}, {said['status']}, {said['duration_ns'] / 1e6:,.1f} ms")
+    if said["grade"] != "exact":
+        put(f"{said['grade']}: {grade_of(step)[1]}")
     if said["error"]:
         put(f"error {said['error']['type']}: {said['error']['message']}")
     if step.kind == "exchange":

@@ -81,6 +81,7 @@ def summary(tape: Tape, step: Step) -> dict[str, Any]:
         "parent": step.parent,
         "name": step_name(exchange) if exchange else step_label(step),
         "status": _status(step),
+        "grade": grade_of(step)[0],
         "dialect": exchange.dialect if exchange else None,
         "model": attributes.get(names.REQUEST_MODEL) or attributes.get(_RESPONSE_MODEL),
         "input_tokens": attributes.get(_INPUT_TOKENS),
@@ -90,6 +91,13 @@ def summary(tape: Tape, step: Step) -> dict[str, Any]:
         "started_ns": step.span.started_ns,
         "duration_ns": step.span.ended_ns - step.span.started_ns,
     }
+
+
+def grade_of(step: Step) -> tuple[str, str]:
+    """How far a step is what was on the wire, and why it is not all of it."""
+    reasons = step.span.attributes.get(names.GRADE_REASONS, ())
+    told = reasons if isinstance(reasons, tuple | list) else ()
+    return str(step.span.attributes.get(names.GRADE, "exact")), "; ".join(map(str, told))
 
 
 def _outer(tape: Tape, step: Step) -> Mapping[str, Any]:
