@@ -426,3 +426,42 @@ def test_a_raw_input_that_is_no_request_leaves_the_attributes_to_speak():
     call = read(span(told))
     assert (call.request, call.response, call.api) == (None, None, "openai.chat")
     assert only(span(told)).unrecorded == ("model",)
+
+
+def test_a_tool_that_gave_nothing_gave_nothing():
+    """A recorded null is a result; no attribute is none."""
+    told = {**TOOL_SPANS["OpenInference"], "output.value": "null"}
+    step = only(span(told))
+    assert (step.grade, step.span.attributes[names.RESULT]) == ("reconstructed", "null")
+    assert only(span({k: v for k, v in told.items() if k != "output.value"})).grade == "skeleton"
+
+
+def test_a_schema_is_not_what_a_tool_was_given():
+    told = {k: v for k, v in TOOL_SPANS["OpenInference"].items() if k != "input.value"}
+    step = only(span({**told, "tool.parameters": '{"type": "object"}'}))
+    assert step.reasons[0].startswith("arguments: the span does not hold them")
+
+
+def test_a_request_that_two_apis_could_have_is_of_the_one_that_answered():
+    """Claude behind a gateway that speaks chat completions."""
+    answer = {
+        "object": "chat.completion",
+        "id": "gen-1",
+        "model": "claude-sonnet-4-5",
+        "choices": [
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hi."}}
+        ],
+    }
+    asked = {
+        "model": "claude-sonnet-4-5",
+        "max_tokens": 9,
+        "messages": [{"role": "user", "content": "Hello?"}],
+    }
+    told = {
+        "openinference.span.kind": "LLM",
+        "input.value": json.dumps(asked),
+        "output.value": json.dumps(answer),
+    }
+    assert read(span(told)).api == "openai.chat"
+    failed = {**told, "output.value": None}
+    assert read(span({**failed, "llm.provider": "anthropic"})).api == "anthropic.messages"

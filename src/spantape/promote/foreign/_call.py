@@ -65,7 +65,6 @@ class ForeignCall:
     vectors: Sequence[Sequence[float]] = ()
     arguments: Any = None
     result: Any = None
-    tells_result: bool = False
     error: Failure | None = None
     status: int | None = None
     media_told: bool = True

@@ -16,7 +16,7 @@ from spantape._dialects.openai_responses import RESPONSES
 from spantape.promote.foreign import _facts
 from spantape.promote.foreign._call import ForeignCall, Loss, Part
 from spantape.promote.foreign._messages import empty_inputs, has_gap, without_system
-from spantape.promote.foreign._values import UNREADABLE, has_mask, is_mask, objects, parsed
+from spantape.promote.foreign._values import UNREADABLE, has_mask, is_mask, loose, objects, parsed
 from spantape.tape.model import Span
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, str]]] = {
@@ -36,6 +36,7 @@ _OBJECTS: Final = {
     "response": "openai.responses",
     "list": "openai.embeddings",
 }
+LANGCHAIN: Final = Loss("result", "LangChain's message of it was recorded, not the value")
 _SUSPICIOUS: Final = 64  # characters from which equal lengths are no accident
 _USUAL_FROM: Final = 128  # characters from which a usual limit is none either
 
@@ -51,6 +52,34 @@ def base(span: Span, source: str, **told: Any) -> ForeignCall:
         **told,
     }
     return ForeignCall(span, source, **given)
+
+
+def ran_tool(
+    span: Span,
+    source: str,
+    setting: str,
+    *,
+    name: str,
+    arguments: Any,
+    result: Any,
+    losses: Sequence[Loss] = (),
+) -> ForeignCall:
+    """A tool that ran, with its arguments and its result as their attributes hold them, or why they do not."""
+    call = base(span, source, kind="tool", operation="execute_tool", name=name or span.name)
+    told = {
+        what: value for what, value in (("arguments", arguments), ("result", result)) if not _hidden(value)
+    }
+    found = list(losses)
+    if "arguments" not in told:
+        found.append(Loss("arguments", "the span does not hold them", setting, input=True))
+    if "result" not in told and call.error is None:
+        found.append(Loss("result", "the span does not hold it", setting))
+    call = replace(call, arguments=loose(told.get("arguments")), result=loose(told.get("result")))
+    return call.losing(*found, *_facts.limits(span, indexed=False))
+
+
+def _hidden(value: Any) -> bool:
+    return value is None or is_mask(value)
 
 
 def tool_definitions(value: Any) -> list[dict[str, Any]] | None:

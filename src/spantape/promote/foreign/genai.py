@@ -15,7 +15,7 @@ from spantape.promote.foreign import events as event_lists
 from spantape.promote.foreign._call import ForeignCall, Loss
 from spantape.promote.foreign._facts import cut, wire_api
 from spantape.promote.foreign._messages import finished, is_hollow, messages, parts, without_system
-from spantape.promote.foreign._read import base, checked, tool_definitions
+from spantape.promote.foreign._read import base, checked, ran_tool, tool_definitions
 from spantape.promote.foreign._values import UNREADABLE, loose, number, parsed, text
 from spantape.promote.foreign.events import Event
 from spantape.tape.model import Span
@@ -183,24 +183,9 @@ def read_tool(span: Span, source: str, setting: str) -> ForeignCall:
     """A tool that ran: its arguments and its result where they were recorded."""
     arguments = _first(span, "gen_ai.tool.call.arguments", "tool_arguments")
     result = _first(span, "gen_ai.tool.call.result", "tool_response")
-    call = base(
-        span, source, kind="tool", operation="execute_tool", name=text(span, "gen_ai.tool.name") or span.name
-    )
-    losses = _tool_losses(call, arguments, result, setting)
-    told = result is not None
-    return checked(
-        replace(call, arguments=loose(arguments), result=loose(result), tells_result=told), setting
-    ).losing(*losses)
+    name = text(span, "gen_ai.tool.name")
+    return ran_tool(span, source, setting, name=name, arguments=arguments, result=result)
 
 
 def _first(span: Span, *keys: str) -> Any:
     return next((span.attributes[key] for key in keys if span.attributes.get(key) is not None), None)
-
-
-def _tool_losses(call: ForeignCall, arguments: Any, result: Any, setting: str) -> list[Loss]:
-    losses = []
-    if arguments is None:
-        losses.append(Loss("arguments", "the span does not hold them", setting, input=True))
-    if result is None and call.error is None:
-        losses.append(Loss("result", "the span does not hold it", setting))
-    return losses

@@ -12,9 +12,9 @@ from typing import Any, Final
 from spantape._dialects import Message, _parts
 from spantape._dialects._json import Reader, compact
 from spantape._dialects._openai import Usage, put_usage
-from spantape.promote.foreign._call import ForeignCall, Loss
+from spantape.promote.foreign._call import ForeignCall
 from spantape.promote.foreign._messages import finished, message, without_system
-from spantape.promote.foreign._read import base, checked, tool_definitions
+from spantape.promote.foreign._read import base, checked, ran_tool, tool_definitions
 from spantape.promote.foreign._values import is_mask, loose, objects, parsed, text
 from spantape.promote.foreign.events import Event
 from spantape.tape.model import Span
@@ -140,16 +140,8 @@ def _options(span: Span) -> dict[str, Any]:
 
 def _tool(span: Span) -> ForeignCall:
     arguments, result = (span.attributes.get(f"{_OBSERVATION}.{side}") for side in ("input", "output"))
-    call = base(span, SOURCE, kind="tool", name=span.name)
-    losses = []
-    if arguments is None or is_mask(arguments):
-        losses.append(Loss("arguments", "the span does not hold them", SETTING, input=True))
-    if (result is None or is_mask(result)) and call.error is None:
-        losses.append(Loss("result", "the span does not hold it", SETTING))
-    told = replace(
-        call, arguments=_named(loose(arguments)), result=loose(result), tells_result=result is not None
-    )
-    return checked(told, SETTING).losing(*losses)
+    given = _named(loose(arguments))
+    return ran_tool(span, SOURCE, SETTING, name=span.name, arguments=given, result=result)
 
 
 def _named(arguments: Any) -> Any:

@@ -16,10 +16,12 @@ from spantape.promote.foreign._call import ForeignCall, Loss
 from spantape.promote.foreign._facts import LENGTH_LIMIT, wire_api
 from spantape.promote.foreign._messages import without_system
 from spantape.promote.foreign._read import (
+    LANGCHAIN,
     api_of_request,
     api_of_response,
     base,
     checked,
+    ran_tool,
     tool_definitions,
     with_request,
     with_response,
@@ -43,6 +45,7 @@ _IDS: Final = {
     "openai": re.compile(r'"id": ?"((?:chatcmpl-|resp_)[^"]+)"'),
     "anthropic": re.compile(r'"id": ?"(msg_[^"]+)"'),
 }
+_CHATS: Final = ("openai.chat", "anthropic.messages")
 _KIND: Final = "openinference.span.kind"
 
 
@@ -93,10 +96,19 @@ def _raw(call: ForeignCall) -> ForeignCall:
     api = api_of_response(response)
     asked = api_of_request(request)
     if asked is not None and not has_mask(request):
-        call = with_request(call, api if asked == "openai.chat" and api is not None else asked, request)
+        call = with_request(call, _agreed(asked, api, call.provider), request)
     if api is not None and not has_mask(response):
         call = with_response(call, api, _whole(response))
     return call.losing(*_cut(call))
+
+
+def _agreed(asked: str, answered: str | None, provider: str) -> str:
+    """The API of a request whose shape two APIs share: that of its answer, else that of its provider."""
+    if asked not in _CHATS:
+        return asked
+    if answered in _CHATS:
+        return str(answered)
+    return "anthropic.messages" if provider == "anthropic" else "openai.chat" if provider else asked
 
 
 def _json(span: Span, side: str) -> Any:
@@ -225,14 +237,8 @@ def _embedding(span: Span) -> ForeignCall:
 def _tool(span: Span) -> ForeignCall:
     """A tool that ran; `tool.parameters` may be its schema, so only its input says what it was given."""
     arguments, result = span.attributes.get("input.value"), span.attributes.get("output.value")
-    call = base(span, SOURCE, kind="tool", name=text(span, "tool.name") or span.name)
-    losses = []
-    if arguments is None or is_mask(arguments):
-        losses.append(Loss("arguments", "the span does not hold them", SETTING, input=True))
-    if (result is None or is_mask(result)) and call.error is None:
-        losses.append(Loss("result", "the span does not hold it", SETTING))
     value = loose(result)
-    if isinstance(value, dict) and value.get("type") == "tool" and "data" in value:
-        losses.append(Loss("result", "LangChain's message of it was recorded, not the value"))
-    told = replace(call, arguments=loose(arguments), result=value, tells_result=result is not None)
-    return checked(told, SETTING).losing(*losses)
+    of_langchain = isinstance(value, dict) and value.get("type") == "tool" and "data" in value
+    losses = [LANGCHAIN] if of_langchain else []
+    name = text(span, "tool.name")
+    return ran_tool(span, SOURCE, SETTING, name=name, arguments=arguments, result=result, losses=losses)

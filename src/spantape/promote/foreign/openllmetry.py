@@ -12,11 +12,12 @@ from typing import Any, Final
 
 from spantape._dialects import Message, _parts
 from spantape._dialects._finish import reason
+from spantape._dialects._json import compact
 from spantape.promote.foreign import genai
 from spantape.promote.foreign._call import ForeignCall, Loss
 from spantape.promote.foreign._facts import wire_api
 from spantape.promote.foreign._messages import message, without_system
-from spantape.promote.foreign._read import base, checked
+from spantape.promote.foreign._read import LANGCHAIN, base, checked, ran_tool
 from spantape.promote.foreign._values import gathered, indexes, loose, objects, parsed, text
 from spantape.promote.foreign.events import Event
 from spantape.tape.model import Span
@@ -143,25 +144,24 @@ def _gaps(span: Span) -> list[Loss]:
 
 
 def _tool(span: Span) -> ForeignCall:
-    """A decorated tool: its input is `{"args": […], "kwargs": {…}}`, which has no names for the former."""
+    """A decorated tool: its input is `{"args": […], "kwargs": {…}}`, which has no names for the former.
+
+    LangChain's tools have `{"inputs": …}` instead, and their output beside what it was called with.
+    """
     given = loose(span.attributes.get("traceloop.entity.input"))
     inner = given.get("inputs", given) if isinstance(given, dict) else given
     named = inner.get("kwargs", inner) if isinstance(inner, dict) else inner
-    result = span.attributes.get("traceloop.entity.output")
-    call = base(span, SOURCE, kind="tool", name=text(span, "traceloop.entity.name") or span.name)
-    losses = (
-        [] if given is not None else [Loss("arguments", "the span does not hold them", SETTING, input=True)]
-    )
+    losses = []
     if isinstance(inner, dict) and inner.get("args"):
         losses.append(
-            Loss("arguments", "those given by position were recorded without their names", "", input=True)
+            Loss("arguments", "those given by position were recorded without their names", input=True)
         )
-    if result is None and call.error is None:
-        losses.append(Loss("result", "the span does not hold it", SETTING))
+    result = span.attributes.get("traceloop.entity.output")
     value = loose(result)
-    if isinstance(value, dict) and set(value) == {"output", "kwargs"}:  # of LangChain
+    if isinstance(value, dict) and set(value) == {"output", "kwargs"}:
         value = value["output"]
+        result = compact(value)
     if isinstance(value, dict) and "lc" in value:
-        losses.append(Loss("result", "LangChain's message of it was recorded, not the value"))
-    told = replace(call, arguments=named, result=value, tells_result=result is not None)
-    return checked(told, SETTING).losing(*losses)
+        losses.append(LANGCHAIN)
+    name = text(span, "traceloop.entity.name")
+    return ran_tool(span, SOURCE, SETTING, name=name, arguments=named, result=result, losses=losses)

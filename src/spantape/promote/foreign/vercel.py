@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from spantape._dialects import Message, _parts
 from spantape._dialects._finish import reason
-from spantape.promote.foreign._call import ForeignCall, Loss
+from spantape.promote.foreign._call import ForeignCall
 from spantape.promote.foreign._facts import cut, wire_api
 from spantape.promote.foreign._messages import UNRECORDED, without_system
-from spantape.promote.foreign._read import base, checked, tool_definitions
-from spantape.promote.foreign._values import UNREADABLE, loose, objects, parsed, text
+from spantape.promote.foreign._read import base, checked, ran_tool, tool_definitions
+from spantape.promote.foreign._values import UNREADABLE, objects, parsed, text
 from spantape.promote.foreign.events import Event
 from spantape.tape.model import Span
 
@@ -170,11 +170,5 @@ def _texts(span: Span, one: str, many: str) -> list[Any]:
 
 def _tool(span: Span) -> ForeignCall:
     arguments, result = span.attributes.get("ai.toolCall.args"), span.attributes.get("ai.toolCall.result")
-    call = base(span, SOURCE, kind="tool", name=text(span, "ai.toolCall.name") or span.name)
-    losses = []
-    if arguments is None:
-        losses.append(Loss("arguments", "the span does not hold them", SETTING, input=True))
-    if result is None and call.error is None:
-        losses.append(Loss("result", "the span does not hold it", SETTING))
-    told = replace(call, arguments=loose(arguments), result=loose(result), tells_result=result is not None)
-    return checked(told, SETTING).losing(*losses)
+    name = text(span, "ai.toolCall.name")
+    return ran_tool(span, SOURCE, SETTING, name=name, arguments=arguments, result=result)
