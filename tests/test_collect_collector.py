@@ -64,7 +64,7 @@ class Run:
         engine = self.collector._engine
 
         async def die(_engine_):
-            engine._runs.due = engine._runs.oldest = engine._runs.any = lambda *_args: []
+            engine._runs.due = engine._runs.oldest = engine._runs.open_ids = lambda *_args: []
 
         self.collector._call(die)
         self.stop()
@@ -286,6 +286,51 @@ def test_a_run_that_was_written_before_the_end_is_not_written_again(collect, tap
 # --- behind, and out of disk -----------------------------------------------------------------------------------------
 
 
+def test_flushing_ends_though_more_keeps_coming(collect, monkeypatch):
+    run = collect()
+    first = run.send(agent_run())
+    written = _tapes._put_tape
+    more = iter([agent_run(f"{number:032x}") for number in range(1, 4)])
+
+    def put_and_send(*args):
+        spans = next(more, None)
+        if spans is not None:
+            run.send(spans)
+        return written(*args)
+
+    monkeypatch.setattr(_tapes, "_put_tape", put_and_send)
+    run.collector.flush()
+    assert [event.traces for event in run.of(Wrote)] == [[f"{first:032x}"]]
+    assert run.collector.counts["open_runs"] == 1
+
+
+def test_flushing_waits_for_a_run_that_is_being_written_and_has_more(collect, monkeypatch):
+    run = collect()
+    spans = agent_run()
+    written = _tapes._put_tape
+    rest = iter([spans[:1]])
+
+    def put_and_send(*args):
+        for late in rest:
+            run.send(late)
+            flushing.append(run.collector._call(start_flush))
+        return written(*args)
+
+    async def start_flush(engine):
+        return asyncio.create_task(engine.flush())
+
+    async def finished(_engine_):
+        await flushing[0]
+
+    flushing = []
+    monkeypatch.setattr(_tapes, "_put_tape", put_and_send)
+    run.send(spans[1:])
+    run.collector.flush()
+    run.collector._call(finished)
+    assert [event.added for event in run.of(Wrote)] == [2, 1]
+    assert run.collector.counts["open_runs"] == 0
+
+
 def test_past_half_of_its_room_runs_are_written_though_they_are_not_whole(collect):
     run = collect(max_open_spans=8)
     trace = run.send(lone_calls(turns=4))
@@ -441,6 +486,8 @@ def test_a_collector_is_used_once_and_while_it_runs(tmp_path):
     collector = Collector(tmp_path)
     with pytest.raises(UsageError, match="not running"):
         collector.flush()
+    with pytest.raises(UsageError, match="not started"):
+        assert collector.endpoint
     with collector:
         pass
     collector.stop()
@@ -477,11 +524,11 @@ def test_a_listener_that_fails_holds_nothing_up_and_is_heard_at_the_end(tmp_path
         raise RuntimeError(type(event).__name__)
 
     spans = agent_run()
-    collector = Collector(tmp_path, Settings(http=None), tell=broken, clock=clock).start()
+    collector = Collector(tmp_path, tell=broken, clock=clock).start()
     collector._call(lambda engine: engine.take(protobuf(spans)))
     collector.flush()
     assert spantape.read_tape(collector.wait_for(spans[0].context.trace_id)).sealed
-    with pytest.raises(RuntimeError, match="Wrote"):
+    with pytest.raises(RuntimeError, match="Listening"):
         collector.stop()
 
 

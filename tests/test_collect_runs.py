@@ -197,13 +197,14 @@ def test_the_runs_that_hold_the_oldest_segment_come_first():
     assert gathered.runs.oldest(gathered.now + 2, 3) == ["r2", "r3", "r1"]
 
 
-def test_any_run_may_be_written_but_those_that_were_tried():
+def test_a_run_may_be_open_and_written_at_once():
     gathered = Gathered()
-    for number in (1, 2, 3):
-        gathered.add(span(number, number, f"r{number}"))
-    assert gathered.runs.any(2, {"r1"}) == ["r2", "r3"]
-    gathered.runs.start("r2")
-    assert gathered.runs.any(2, {"r1"}) == ["r3"]
+    gathered.add(span(1, 1, "r"), span(2, 2, "q"))
+    gathered.runs.start("r")
+    assert (gathered.runs.is_open("r"), gathered.runs.is_writing("r")) == (False, True)
+    gathered.add(span(1, 3, "r"))
+    assert (gathered.runs.is_open("r"), gathered.runs.is_writing("r")) == (True, True)
+    assert gathered.runs.open_ids() == ["q", "r"]
 
 
 def test_no_more_runs_are_due_than_asked_for():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
@@ -148,7 +148,7 @@ class Engine:
 
     def sweep(self) -> None:
         """Give the runs that are due to the workers, as many as they can do."""
-        now, slots = self._clock(), max(self._workers.slots - self._runs.writing, 0)
+        now, slots = self._clock(), self._free_slots()
         due = self._runs.due(now, slots + 1)
         level = _FAST_LEVEL if len(due) > slots else None  # behind: a tape is better large than late
         if not due and self._is_crowded():
@@ -159,6 +159,9 @@ class Engine:
             self._journal.rotate()  # so that a kill leaves nothing to be taken up that is in files already
             self._free_segments()
 
+    def _free_slots(self) -> int:
+        return max(self._workers.slots - self._runs.writing, 0)
+
     def _is_crowded(self) -> bool:
         limits = self._settings
         return (
@@ -166,10 +169,11 @@ class Engine:
             or 2 * self._journal.size_bytes >= limits.max_journal_bytes
         )
 
-    def _write(self, run_id: str, level: int | None) -> None:
+    def _write(self, run_id: str, level: int | None) -> asyncio.Task[None]:
         task = asyncio.create_task(self._written(self._job(self._runs.start(run_id), level)))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
+        return task
 
     def _job(self, run: Run, level: int | None) -> Job:
         traces = tuple(sorted(trace.hex() for trace in run.traces))
@@ -219,16 +223,27 @@ class Engine:
             self.sweep()
 
     async def flush(self) -> None:
-        """Write every open run, whole or not; each is tried once."""
-        tried: set[str] = set()
-        while True:
-            free = max(self._workers.slots - self._runs.writing, 0)
-            for run_id in self._runs.any(free, tried):
-                tried.add(run_id)
-                self._write(run_id, _FAST_LEVEL if self._runs.open_runs > self._workers.slots else None)
-            if not self._writes:
-                return
-            await asyncio.wait(self._writes, return_when=asyncio.FIRST_COMPLETED)
+        """Write every run that is open now, whole or not; each is tried once."""
+        left, doing = deque(self._runs.open_ids()), set(self._writes)
+        while left or doing:
+            doing |= self._flushed(left)
+            if self._writes:
+                await asyncio.wait(self._writes, return_when=asyncio.FIRST_COMPLETED)
+            doing &= self._writes
+
+    def _flushed(self, left: deque[str]) -> set[asyncio.Task[None]]:
+        """Take from `left` as many runs as the workers can do now, and give them those."""
+        level = _FAST_LEVEL if len(left) > self._workers.slots else None
+        writing: list[str] = []
+        tasks: set[asyncio.Task[None]] = set()
+        while left and self._free_slots():
+            run_id = left.popleft()
+            if self._runs.is_writing(run_id):
+                writing.append(run_id)
+            elif self._runs.is_open(run_id):
+                tasks.add(self._write(run_id, level))
+        left.extend(writing)
+        return tasks
 
     # --- from start to stop ------------------------------------------------------------------------------------------
 

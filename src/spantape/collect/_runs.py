@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, OrderedDict
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -187,10 +187,17 @@ class Runs:
         free = (run.id for run in self._open.values() if now >= run.retry_at and run.id not in self._writing)
         return list(islice(free, most))
 
-    def any(self, most: int, but: Container[str]) -> list[str]:
-        """Up to `most` open runs, whole or not, that are not among `but`."""
-        free = (run_id for run_id in self._open if run_id not in self._writing and run_id not in but)
-        return list(islice(free, most))
+    def open_ids(self) -> list[str]:
+        """The ids of the open runs, the one opened first first."""
+        return list(self._open)
+
+    def is_open(self, run_id: str) -> bool:
+        """Whether the run has spans that nobody is writing."""
+        return run_id in self._open
+
+    def is_writing(self, run_id: str) -> bool:
+        """Whether the run is being written."""
+        return run_id in self._writing
 
     def start(self, run_id: str) -> Run:
         """The open run `run_id`, which is now being written; spans that come are of its next part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import tempfile
@@ -57,6 +58,7 @@ class Collector:
         self._listening = Listening()
         self._started = threading.Event()
         self._error: BaseException | None = None
+        self._unheard: Exception | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ending: asyncio.Event | None = None
         self._engine: Engine | None = None
@@ -68,12 +70,17 @@ class Collector:
     @property
     def endpoint(self) -> str:
         """What `OTEL_EXPORTER_OTLP_ENDPOINT` is to be for OTLP over HTTP: `http://127.0.0.1:<port>`."""
-        return self._listening.http
+        return self._heard().http
 
     @property
     def grpc_endpoint(self) -> str:
         """The same for OTLP over gRPC."""
-        return self._listening.grpc
+        return self._heard().grpc
+
+    def _heard(self) -> Listening:
+        if self._thread is None:
+            raise UsageError("this Collector is not started: use it as `with Collector(…) as collector:`")
+        return self._listening
 
     @property
     def counts(self) -> dict[str, int]:
@@ -122,7 +129,7 @@ class Collector:
         try:
             self._told(event)
         except Exception as error:  # noqa: BLE001 - the listener's own; raised again where the collector is left
-            self._error = self._error or error
+            self._unheard = self._unheard or error
 
     # --- from start to stop ------------------------------------------------------------------------------------------
 
@@ -140,21 +147,24 @@ class Collector:
         self._thread.start()
         self._started.wait()
         if self._error is not None:
-            self._thread.join()
-            self._forget()
-            raise self._error
+            self.stop()
         return self
 
     def stop(self) -> None:
-        """Take no more requests, write what is stored, and end."""
+        """Take no more requests, write what is stored, and end; what went wrong meanwhile is raised, once.
+
+        What cannot be written (`counts` has `open_runs`) stays on disk, and is taken up by the next collector.
+        """
         if self._thread is None:
             return
-        if self._loop is not None and self._ending is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._ending.set)
+        if self._loop is not None and self._ending is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended by itself
+                self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join()
         self._forget()
-        if self._error is not None:
-            raise self._error
+        failed, self._error, self._unheard = self._error or self._unheard, None, None
+        if failed is not None:
+            raise failed
 
     def _forget(self) -> None:
         if self._temporary is not None:
