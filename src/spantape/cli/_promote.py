@@ -123,6 +123,7 @@ def _say_rest(outcomes: Sequence[Outcome], told: Told) -> None:
         say(f"passed over: {passed.path}: {passed.why}")
     states = Counter(outcome.state for outcome in outcomes)
     parts = [counted(told.spans, "span"), counted(states["promoted"], "tape")]
+    states["other"] = sum(outcome.state == "other" and outcome.spans > 0 for outcome in outcomes)
     words = {"partial": "partial", "waits": "waiting", "refused": "refused", "unwanted": "not asked for"}
     parts += [f"{states[state]} {word}" for state, word in words.items() if states[state]]  # type: ignore[index] # its keys are states
     if states["other"]:

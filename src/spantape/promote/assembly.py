@@ -19,8 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, NamedTuple, Self, cast
 
+from spantape.promote.foreign import Event, read_events
 from spantape.promote.sources import Placed, decode
-from spantape.promote.sources._base import Form
+from spantape.promote.sources._base import LOG, Form
 from spantape.tape.model import Span
 
 BATCH_ROWS: Final = 1024
@@ -66,6 +67,11 @@ class Gathered:
     run_id: str
     raw: tuple[tuple[Form, bytes, str], ...]
 
+    @property
+    def count(self) -> int:
+        """How many spans, the repeated ones too."""
+        return sum(form != LOG for form, _, _ in self.raw)
+
     def members(self) -> list[Member]:
         """The spans, each once, in the order in which they came; of a repeated one, that which has ended.
 
@@ -74,11 +80,22 @@ class Gathered:
         """
         found: dict[object, Member] = {}
         for number, (form, data, place) in enumerate(self.raw):
+            if form == LOG:
+                continue
             span, line = decode(form, data)
             key = (span.trace_id, span.span_id) if span.span_id else number
             if key not in found or (span.ended_ns and not found[key].span.ended_ns):
                 found[key] = Member(span, line, form, data, place)
         return list(found.values())
+
+    def events(self) -> list[Event]:
+        """What was logged of the spans.
+
+        Raises:
+            TapeDamaged: a record has a member of a wrong type.
+        """
+        records = dict.fromkeys(data for form, data, _ in self.raw if form == LOG)
+        return [event for record in records for event in read_events(record)]
 
 
 class Assembly:
@@ -134,7 +151,7 @@ class Assembly:
         self._links.extend((found.trace_id, link) for link in found.links if link != found.trace_id)
         self._pending += found.data
         self._at += size
-        self.spans += 1
+        self.spans += found.form != LOG
         if len(self._pending) >= _WRITE_BYTES:
             self._write()
         if len(self._rows) >= BATCH_ROWS:

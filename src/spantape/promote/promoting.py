@@ -104,8 +104,8 @@ def promote(
     """
     told = Told() if told is None else told
     with Assembly() as assembly:
-        for _ in watch(_gather(sources, assembly, told, skip_damaged=skip_damaged)):
-            told.spans += 1
+        for count in watch(_gather(sources, assembly, told, skip_damaged=skip_damaged)):
+            told.spans = count
         yield from _each(assembly, asked, told, done)
 
 
@@ -152,20 +152,21 @@ def _each(
 
 def promote_run(gathered: Gathered, asked: Asked) -> tuple[Outcome, Tape | None]:
     """What becomes of one run, and its tape where one was written."""
-    run_id, count = gathered.run_id, len(gathered.raw)
+    run_id, count = gathered.run_id, gathered.count
     try:
         members = gathered.members()
         spans = [member.span for member in members]
         if asked.traces and asked.traces.isdisjoint([run_id, *(span.trace_id for span in spans)]):
             return Outcome(run_id, "unwanted", count), None
-        return _promoted(run_id, members, asked)
+        return _promoted(gathered, members, asked)
     except SpantapeError as error:
         return Outcome(run_id, "refused", count, reasons=(f"run {run_id}: {error}",)), None
 
 
-def _promoted(run_id: str, members: Sequence[Member], asked: Asked) -> tuple[Outcome, Tape | None]:
+def _promoted(gathered: Gathered, members: Sequence[Member], asked: Asked) -> tuple[Outcome, Tape | None]:
+    run_id = gathered.run_id
     spans = [member.span for member in members]
-    pairs = _stepped(members, run_id)
+    pairs = _stepped(members, gathered)
     facts = facts_of([span for span, _ in pairs], run_id=run_id, told_by=spans)
     if not facts.steps:
         return Outcome(run_id, "other", len(spans)), None
@@ -177,13 +178,13 @@ def _promoted(run_id: str, members: Sequence[Member], asked: Asked) -> tuple[Out
     return _written(facts, pairs, asked.to, waits)
 
 
-def _stepped(members: Sequence[Member], run_id: str) -> list[tuple[Span, bytes]]:
+def _stepped(members: Sequence[Member], gathered: Gathered) -> list[tuple[Span, bytes]]:
     """The spans that go on the tape, with their lines: as they came where all are ours, else with the steps made."""
     spans = [member.span for member in members]
     if all(foreign_call(span) is None for span in spans):
         return [(member.span, member.line) for member in members]
     kept = [span for span in spans if span.attributes.get(names.KIND) in _BESIDE]
-    made = [step.span for step in steps(spans, run_id=run_id)]
+    made = [step.span for step in steps(spans, gathered.events(), run_id=gathered.run_id)]
     return [(span, span_line(span)) for span in (*kept, *made)]
 
 

@@ -12,13 +12,14 @@ from spantape.tape.model import Span
 from spantape.tape.otlp import span_line
 from spantape.tape.otlp_read import read_document
 
-Form = Literal[0, 1]
+Form = Literal[0, 1, 2]
 JSON: Final[Form] = 0
 PROTO: Final[Form] = 1
+LOG: Final[Form] = 2
 
 
 class Found(NamedTuple):
-    """One span: what it belongs to, and its bytes, which are decoded when its run is put together.
+    """One span, or one log record of a span (`LOG`, an OTLP JSON document of its own): what it belongs to, and its bytes, which are decoded when its run is put together.
 
     Ids are lowercase hex; `links` are the other traces that a span without a parent goes on from. `data` is a
     TracesData document that holds this span alone, as a JSON line or (`PROTO`) as protobuf.
@@ -59,9 +60,21 @@ class SourceDamaged(TapeDamaged):
 
 def found(span: Span, run_id: str = "") -> Found:
     """A span that is decoded already; `run_id` is its run's where it names none itself."""
-    own = span.attributes.get(names.RUN_ID)
+    stated = span.attributes.get(names.RUN_ID)
+    own = stated if isinstance(stated, str) and stated else run_id
     links = () if span.parent_id else tuple(str(link.get("trace_id", "")) for link in span.links)
-    return Found(span.trace_id, own if isinstance(own, str) and own else run_id, links, JSON, span_line(span))
+    return Found(identified(span.trace_id), own, links, JSON, span_line(span))
+
+
+def identified(trace_id: str) -> str:
+    """`trace_id`, which a span must have.
+
+    Raises:
+        SourceDamaged: it is empty.
+    """
+    if not trace_id:
+        raise SourceDamaged("got a span without a trace id")
+    return trace_id
 
 
 def decode(form: Form, data: bytes) -> tuple[Span, bytes]:

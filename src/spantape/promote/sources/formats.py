@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ import msgspec
 
 from spantape.promote.sources import jaeger, langfuse, phoenix
 from spantape.promote.sources._base import Found, SourceDamaged, found
-from spantape.promote.sources.otlp_json import ResourceSpans, camel_case, read_groups
+from spantape.promote.sources.otlp_json import ResourceLogs, ResourceSpans, camel_case, read_groups, read_logs
 from spantape.tape.model import Span
 
 _NOTHING: Final = msgspec.Raw()
@@ -28,7 +29,7 @@ class _Document(msgspec.Struct):
     trace: _Trace | msgspec.UnsetType | str | None = msgspec.UNSET
     result: _Trace | msgspec.UnsetType | str | list[msgspec.Raw] | None = msgspec.UNSET
     resource_spans: msgspec.Raw = _NOTHING
-    resourceLogs: msgspec.Raw = _NOTHING  # noqa: N815
+    resourceLogs: list[ResourceLogs] | None = None  # noqa: N815
     resourceMetrics: msgspec.Raw = _NOTHING  # noqa: N815
 
 
@@ -42,7 +43,7 @@ _OTHERS: Final[tuple[tuple[Callable[[Any], bool], Callable[[Any], Iterator[Span]
 
 
 def read_json(data: bytes) -> Iterator[Found]:
-    """The spans of one JSON document, in its order; none for the logs and metrics that a collector writes beside.
+    """The spans of one JSON document, in its order, and the log records of spans; none for metrics.
 
     Raises:
         SourceDamaged: it is not JSON, or of no format that is known.
@@ -54,11 +55,11 @@ def read_json(data: bytes) -> Iterator[Found]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SourceDamaged(f"is not a document that can be read ({error})") from error
     groups = _groups(document)
-    if groups is not None:
-        return read_groups(groups)
+    if groups is not None or document.resourceLogs is not None:
+        return itertools.chain(read_groups(groups), read_logs(document.resourceLogs))
     if bytes(document.resource_spans):
         return read_json(msgspec.json.encode(camel_case(msgspec.json.decode(data))))
-    if bytes(document.resourceLogs) or bytes(document.resourceMetrics):
+    if bytes(document.resourceMetrics):
         return iter(())
     return _other(data)
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from spantape._spans import names
-from spantape.promote.sources._base import JSON, Found, SourceDamaged
+from spantape.promote.sources._base import JSON, LOG, Found, SourceDamaged, identified
 
 _EMPTY: Final = msgspec.Raw(b"{}")
 _NOTHING: Final = msgspec.Raw()
@@ -93,9 +93,8 @@ def _found(front: bytes, span: bytes, number: int) -> Found:
         raise SourceDamaged(f"span {number} of its scope is none ({error})") from error
     span = _on_one_line(span)
     links = () if known.parentSpanId else tuple(hex_id(link.traceId, 16) for link in known.links or ())
-    return Found(
-        hex_id(known.traceId, 16), _run_id(known.attributes), links, JSON, front + span + b"]}]}]}\n"
-    )
+    trace = identified(hex_id(known.traceId, 16))
+    return Found(trace, _run_id(known.attributes), links, JSON, front + span + b"]}]}]}\n")
 
 
 def _run_id(attributes: Sequence[_KeyValue] | None) -> str:
@@ -126,6 +125,52 @@ def hex_id(text: str | None, size: int) -> str:
     if len(raw) != size:
         raise SourceDamaged(f"got id {text!r:.60}, expected {2 * size} hex digits")
     return raw.hex() if any(raw) else ""
+
+
+# --- log records ---------------------------------------------------------------------------------------------------
+
+
+class _ScopeLogs(msgspec.Struct):
+    logRecords: list[msgspec.Raw] | None = None  # noqa: N815
+
+
+class ResourceLogs(msgspec.Struct):
+    """What one resource logged; of it only the records of spans are taken."""
+
+    scopeLogs: list[_ScopeLogs] | None = None  # noqa: N815
+
+
+class _LogRecord(msgspec.Struct):
+    traceId: str | None = None  # noqa: N815
+    spanId: str | None = None  # noqa: N815
+
+
+_record_decoder = msgspec.json.Decoder(_LogRecord)
+
+
+def read_logs(groups: Sequence[ResourceLogs] | None) -> Iterator[Found]:
+    """The log records that belong to spans: some instrumentations put a call's content there.
+
+    Raises:
+        SourceDamaged: an id has a wrong type.
+    """
+    records = (
+        record
+        for group in groups or ()
+        for scope in group.scopeLogs or ()
+        for record in scope.logRecords or ()
+    )
+    for record in records:
+        try:
+            known = _record_decoder.decode(record)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise SourceDamaged(f"got a log record that is none ({error})") from error
+        if known.traceId and known.spanId:
+            data = b'{"resourceLogs":[{"scopeLogs":[{"logRecords":[' + bytes(record) + b"]}]}]}"
+            yield Found(hex_id(known.traceId, 16), "", (), LOG, data)
+
+
+# --- names ---------------------------------------------------------------------------------------------------------
 
 
 def camel_case(value: Any) -> Any:

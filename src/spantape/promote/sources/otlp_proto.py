@@ -13,7 +13,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
 from spantape._spans import names
 from spantape.errors import TapeDamaged
-from spantape.promote.sources._base import PROTO, Found, SourceDamaged
+from spantape.promote.sources._base import PROTO, Found, SourceDamaged, identified
 from spantape.tape.model import Span, Value
 
 
@@ -41,7 +41,7 @@ def read_proto(data: bytes) -> Iterator[Found]:
 
 
 def _found(span: Any, data: bytes) -> Found:
-    trace = _id(span.trace_id, 16, "trace_id")
+    trace = identified(_id(span.trace_id, 16, "trace_id"))
     links = () if span.parent_span_id else tuple(_id(link.trace_id, 16, "trace_id") for link in span.links)
     run = next((pair.value.string_value for pair in span.attributes if pair.key == names.RUN_ID), "")
     return Found(trace, run, links, PROTO, data)
