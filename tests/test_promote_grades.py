@@ -288,3 +288,23 @@ def test_apis_without_a_composer_are_named(provider):
     assert step.reasons == (f"no answers can be composed for provider '{provider}', operation 'chat'",)
     gateway = grade_of(span, **{"gen_ai.provider.name": provider})
     assert (gateway.grade, gateway.span.attributes[names.DIALECT]) == ("reconstructed", "openai.chat")
+
+
+def test_a_stream_that_broke_off_is_not_taken_for_a_whole_answer():
+    broken = {"error.type": "httpx2.ReadError"}
+    span = replace(model_span("genai", "chat_streamed"), status_code=2)
+    assert "it failed (httpx2.ReadError)" in grade_of(span, **broken).reasons[0]
+
+
+def test_a_failure_after_a_whole_answer_comes_again_from_the_sdk():
+    """What the SDK raises of its own, on an answer that it cannot parse."""
+    span = replace(model_span("genai", "chat"), status_code=2)
+    step = grade_of(span, **{"error.type": "openai.LengthFinishReasonError"})
+    assert (step.grade, step.span.attributes[names.HTTP_STATUS]) == ("reconstructed", 200)
+
+
+def test_content_that_was_uploaded_is_named_with_its_place():
+    refs = {f"gen_ai.{side}.messages_ref": f"gs://bucket/1_{side}s.json" for side in ("input", "output")}
+    step = grade_of(model_span("genai_nothing", "chat"), **refs)
+    assert step.reasons[0].startswith("input messages: they stand at gs://bucket/1_inputs.json")
+    assert step.reasons[1].startswith("output messages: they stand at gs://bucket/1_outputs.json")

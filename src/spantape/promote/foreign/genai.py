@@ -158,7 +158,8 @@ def _listed(attributes: Mapping[str, Any], key: str, role: str) -> tuple[list[Me
     """The messages under `key`, and what is lost of them."""
     what, is_input = ("input messages", True) if key == _INPUT else ("output messages", False)
     if key not in attributes:
-        return None, []
+        where = attributes.get(f"{key}_ref")
+        return None, [] if where is None else [Loss(what, f"they stand at {where}", SETTING, input=is_input)]
     value = parsed(attributes[key])
     if value is UNREADABLE:
         return None, [cut(what, input=is_input)]
