@@ -61,11 +61,11 @@ def _put_tape(tape: Tape, as_json: bool) -> None:
 
 def _grades(tape: Tape) -> dict[tuple[str, str], list[int]]:
     """The steps that are not exact, by grade and reason."""
-    from spantape.cli._steps import grade_of
+    from spantape.tape.foreign.model import grade_of
 
     found: dict[tuple[str, str], list[int]] = {}
     for step in tape.steps:
-        if (graded := grade_of(step))[0] != "exact":
+        if (graded := grade_of(step.span))[0] != "exact":
             found.setdefault(graded, []).append(step.index)
     return found
 
@@ -138,7 +138,8 @@ def put_lines(text: str) -> None:
 
 
 def _put_step(tape: Tape, step: Step, as_json: bool) -> None:
-    from spantape.cli._steps import full, grade_of
+    from spantape.cli._steps import full
+    from spantape.tape.foreign.model import grade_of
 
     said = full(tape, step)
     if as_json:
@@ -146,7 +147,7 @@ def _put_step(tape: Tape, step: Step, as_json: bool) -> None:
         return
     put(f"step {step.index}, {step.kind}, {said['status']}, {said['duration_ns'] / 1e6:,.1f} ms")
     if said["grade"] != "exact":
-        put(f"{said['grade']}: {grade_of(step)[1]}")
+        put(f"{said['grade']}: {grade_of(step.span)[1]}")
     if said["error"]:
         put(f"error {said['error']['type']}: {said['error']['message']}")
     if step.kind == "exchange":

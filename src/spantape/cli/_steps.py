@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from spantape._spans import names
 from spantape.errors import TapeError
 from spantape.tape.diff import step_name
+from spantape.tape.foreign.model import grade_of
 from spantape.tape.model import Draw, ExchangeStep, Step, Tape
 
 _INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
@@ -81,7 +82,7 @@ def summary(tape: Tape, step: Step) -> dict[str, Any]:
         "parent": step.parent,
         "name": step_name(exchange) if exchange else step_label(step),
         "status": _status(step),
-        "grade": grade_of(step)[0],
+        "grade": grade_of(step.span)[0],
         "dialect": exchange.dialect if exchange else None,
         "model": attributes.get(names.REQUEST_MODEL) or attributes.get(_RESPONSE_MODEL),
         "input_tokens": attributes.get(_INPUT_TOKENS),
@@ -91,13 +92,6 @@ def summary(tape: Tape, step: Step) -> dict[str, Any]:
         "started_ns": step.span.started_ns,
         "duration_ns": step.span.ended_ns - step.span.started_ns,
     }
-
-
-def grade_of(step: Step) -> tuple[str, str]:
-    """How far a step is what was on the wire, and why it is not all of it."""
-    reasons = step.span.attributes.get(names.GRADE_REASONS, ())
-    told = reasons if isinstance(reasons, tuple | list) else ()
-    return str(step.span.attributes.get(names.GRADE, "exact")), "; ".join(map(str, told))
 
 
 def _outer(tape: Tape, step: Step) -> Mapping[str, Any]:

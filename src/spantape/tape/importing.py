@@ -122,7 +122,7 @@ def _clean(given: Mapping[str, Any], redactor: Redactor) -> dict[str, Any]:
     _clean_headers(clean, given, redactor, "request")
     _clean_response(clean, given, redactor)
     _clean_headers(clean, given, redactor, "response")
-    rest = {key: _clean_value(value, redactor) for key, value in given.items() if key not in _KNOWN}
+    rest = {key: clean_value(value, redactor) for key, value in given.items() if key not in _KNOWN}
     return {**clean, **rest}
 
 
@@ -161,11 +161,12 @@ def _put_body(clean: dict[str, Any], side: str, body: bytes) -> None:
         clean[f"{side}_body"] = body.decode()
 
 
-def _clean_value(value: Any, redactor: Redactor) -> Any:
+def clean_value(value: Any, redactor: Redactor) -> Any:
+    """A JSON value with the secrets in its texts replaced."""
     if isinstance(value, str):
         return redactor.text(value)
     if isinstance(value, dict):
-        return {redactor.text(key): _clean_value(member, redactor) for key, member in value.items()}
+        return {redactor.text(key): clean_value(member, redactor) for key, member in value.items()}
     if isinstance(value, list):
-        return [_clean_value(member, redactor) for member in value]
+        return [clean_value(member, redactor) for member in value]
     return value

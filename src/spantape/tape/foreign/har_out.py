@@ -11,15 +11,16 @@ import json
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
 from spantape._model import Headers, Response, header
+from spantape._spans import names
 from spantape._spans.codec import write_chunks
 from spantape._version import __version__
 from spantape.tape.foreign.har import OURS
-from spantape.tape.foreign.written import Written, exchange_steps, grade_of, response_of
+from spantape.tape.foreign.model import grade_of
+from spantape.tape.foreign.written import Written, exchange_steps, phrase, response_of
 from spantape.tape.model import ExchangeStep, Tape
 
 _HTTP: Final = "HTTP/1.1"  # the format demands one; a tape holds none
@@ -87,7 +88,7 @@ def _ours(step: ExchangeStep, response: Response | None) -> dict[str, Any]:
         ours["end"] = step.end
     if step.error is not None:
         ours["error"] = {"type": step.error.type, "message": step.error.message}
-    grade, reason = grade_of(step)
+    grade, reason = grade_of(step.span)
     return ours if grade == "exact" else {**ours, "grade": grade, "reason": reason}
 
 
@@ -119,11 +120,11 @@ def _response(response: Response | None, step: ExchangeStep) -> dict[str, Any]:
         why = f"{step.error.type}: {step.error.message}" if step.error else "no response came"
         return _response_object(0, "", (), {"size": 0, "mimeType": "x-unknown"}) | {"_error": why}
     content: dict[str, Any] = {"size": len(response.body), "mimeType": _kind(response)}
-    if step.span.attributes.get("spantape.grade") != "skeleton":
+    if grade_of(step.span)[0] != "skeleton":
         content |= _content(response.body)
-    elif isinstance(size := step.span.attributes.get("spantape.response.body.size"), int):
+    elif isinstance(size := step.span.attributes.get(names.RESPONSE_SIZE), int):
         content["size"] = max(1, size)
-    return _response_object(response.status, _phrase(response.status), response.headers, content)
+    return _response_object(response.status, phrase(response.status), response.headers, content)
 
 
 def _response_object(status: int, phrase: str, headers: Headers, content: dict[str, Any]) -> dict[str, Any]:
@@ -142,13 +143,6 @@ def _response_object(status: int, phrase: str, headers: Headers, content: dict[s
 
 def _kind(response: Response) -> str:
     return header(response.headers, "content-type") or "x-unknown"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _headers(headers: Headers) -> list[dict[str, str]]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from spantape._model import Exchange, Failure, Json
-from spantape.tape.model import Value
+from spantape._spans import names
+from spantape.tape.model import Span, Value
 
 Grade = Literal["exact", "reconstructed", "skeleton"]
 
@@ -57,6 +58,13 @@ class ForeignDraw:
 
 
 Entry = ForeignExchange | ForeignTool | ForeignDraw
+
+
+def grade_of(span: Span) -> tuple[str, str]:
+    """How far a recorded span is what was on the wire, and why it is not all of it."""
+    reasons = span.attributes.get(names.GRADE_REASONS, ())
+    told = reasons if isinstance(reasons, tuple | list) else ()
+    return str(span.attributes.get(names.GRADE, "exact")), "; ".join(map(str, told))
 
 
 class Notes:

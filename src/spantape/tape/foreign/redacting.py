@@ -9,6 +9,7 @@ from typing import Any
 from spantape._model import Exchange, Request, Response, header
 from spantape._spans.redaction import Redactor
 from spantape.tape.foreign.model import Entry, ForeignDraw, ForeignExchange, ForeignTool
+from spantape.tape.importing import clean_value
 
 
 def redacted(entries: Sequence[Entry], redactor: Redactor) -> tuple[list[Entry], list[tuple[str, ...]]]:
@@ -64,14 +65,3 @@ def _response(response: Response, redactor: Redactor) -> Response:
     headers = redactor.headers(response.headers, response=True)
     chunks, times = (shifted, response.chunk_times_ns) if response.chunks else ((), ())
     return Response(response.status, headers, body, chunks, times)
-
-
-def clean_value(value: Any, redactor: Redactor) -> Any:
-    """A JSON value with the secrets in its texts replaced."""
-    if isinstance(value, str):
-        return redactor.text(value)
-    if isinstance(value, dict):
-        return {redactor.text(key): clean_value(member, redactor) for key, member in value.items()}
-    if isinstance(value, list):
-        return [clean_value(item, redactor) for item in value]
-    return value

@@ -6,11 +6,11 @@ See: <https://vcrpy.readthedocs.io/en/latest/usage.html>
 from __future__ import annotations
 
 from collections.abc import Iterator
-from http import HTTPStatus
 from typing import Any
 
 from spantape._model import Headers, Response
-from spantape.tape.foreign.written import Written, exchange_steps, grade_of, response_of
+from spantape.tape.foreign.model import grade_of
+from spantape.tape.foreign.written import Written, exchange_steps, phrase, response_of
 from spantape.tape.model import ExchangeStep, Tape
 
 
@@ -29,7 +29,7 @@ def _pieces(tape: Tape, written: Written) -> Iterator[bytes]:
     none = True
     for step in exchange_steps(tape, written):
         response = response_of(step, written)
-        if response is None or grade_of(step)[0] == "skeleton":
+        if response is None or grade_of(step.span)[0] == "skeleton":
             written.notes.add(
                 "left out: an exchange without a response, which a cassette cannot hold", f"step {step.index}"
             )
@@ -53,8 +53,8 @@ def _name_losses(step: ExchangeStep, response: Response, written: Written) -> No
         written.notes.add(
             f"not in the format: the response ended as {step.end!r}, a replay ends it well", place
         )
-    if grade_of(step)[0] != "exact":
-        written.notes.add(f"not in the format: the step is {grade_of(step)[0]}", place)
+    if grade_of(step.span)[0] != "exact":
+        written.notes.add(f"not in the format: the step is {grade_of(step.span)[0]}", place)
     if step.span.ended_ns > step.span.started_ns:
         written.notes.add("not in the format: times")
 
@@ -78,16 +78,9 @@ def _interaction(step: ExchangeStep, response: Response) -> dict[str, Any]:
         "response": {
             "body": {"string": _body(response.body)},
             "headers": _headers(response.headers),
-            "status": {"code": response.status, "message": _phrase(response.status)},
+            "status": {"code": response.status, "message": phrase(response.status)},
         },
     }
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
 
 
 def _body(body: bytes) -> str | bytes:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from spantape._model import Response
-from spantape._spans import names
-from spantape.tape.foreign.model import Notes
+from spantape.tape.foreign.model import Notes, grade_of
 from spantape.tape.model import ExchangeStep, Tape
 
 
@@ -32,12 +32,12 @@ def exchange_steps(tape: Tape, written: Written) -> Iterator[ExchangeStep]:
         written.notes.add("left out: draws, which are no exchanges", f"draw {draw.index}")
 
 
-def grade_of(step: ExchangeStep) -> tuple[str, str]:
-    """The grade of a step and its reason."""
-    attributes = step.span.attributes
-    reasons = attributes.get(names.GRADE_REASONS, ())
-    told = reasons if isinstance(reasons, tuple | list) else ()
-    return str(attributes.get(names.GRADE, "exact")), "; ".join(map(str, told))
+def phrase(status: int) -> str:
+    """The reason phrase of a status, "" where it has none."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
 
 
 def response_of(step: ExchangeStep, written: Written) -> Response | None:
@@ -46,7 +46,7 @@ def response_of(step: ExchangeStep, written: Written) -> Response | None:
     Raises:
         TapeError: the body cannot be told.
     """
-    if grade_of(step)[0] != "skeleton":
+    if grade_of(step.span)[0] != "skeleton":
         return step.response
     written.notes.add("a skeleton: its response has no body", f"step {step.index}")
     return None if step.status is None else Response(step.status, ())
