@@ -34,7 +34,7 @@ def _sentence(known: Known, moment: Moment) -> str:
 
 
 def _fits(moment: Moment, known: Known) -> bool:
-    if any(same_moment(moment, other) for other in known.moments):
+    if any(same_moment(moment, other) for other in known.moments[:_LIMIT]):
         return True
     if moment.kind == "time" and moment.parts["minute"] % 60 == 0:
         hour = moment.parts["minute"] // 60

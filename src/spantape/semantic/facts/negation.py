@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from spantape.semantic.reading.document import Document, phrases_at
+from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
 _BREAKS = frozenset(
@@ -56,7 +56,7 @@ def _not_denying(document: Document) -> set[int]:
     words = document.words
     taken: set[int] = set()
     for start in range(len(document.tokens)):
-        for entry, end in phrases_at(document.tokens, start, words):
+        for entry, end in document.phrases_at(start):
             harmless = entry in words.job("not_negation") or entry in words.job("hedge_phrase")
             if harmless or (entry in words.senses and entry not in words.job("negative_phrase")):
                 taken.update(range(start, end))
@@ -66,7 +66,7 @@ def _not_denying(document: Document) -> set[int]:
 def _negator(document: Document, at: int) -> int:
     """Where the negator that begins at a token ends, or 0."""
     words = document.words
-    for entry, end in phrases_at(document.tokens, at, words):
+    for entry, end in document.phrases_at(at):
         if entry in words.job("negative_phrase"):
             return end
     token = document.tokens[at]
@@ -93,7 +93,7 @@ def negative_words(document: Document) -> list[int]:
             and (token.low[len(prefix) :].lstrip("-") in words.known or (len(token.low) > 7 and prefix == "un"))
             for prefix in _NEGATIVE_PREFIX
         )
-        phrase = any(entry in listed for entry, _ in phrases_at(document.tokens, token.place, words))
+        phrase = any(entry in listed for entry, _ in document.phrases_at(token.place))
         if prefixed or phrase or token.low in listed or token.key in listed or token.low.endswith("less"):
             found.append(token.place)
     return found

@@ -6,7 +6,7 @@ import math
 
 from spantape.semantic.facts.model import Quantity
 from spantape.semantic.lexicon.units import AMBIGUOUS, Unit, unit_named
-from spantape.semantic.reading.document import Document, phrases_at
+from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.numerals import magnitude_of
 from spantape.semantic.reading.tokens import Token
 
@@ -358,7 +358,7 @@ def _bounded(quantity: Quantity, document: Document) -> None:
     for at in starts:
         if quantity.start <= at < quantity.end:
             continue
-        entries = [(entry, end) for entry, end in phrases_at(tokens, at, document.words)] or [
+        entries = [(entry, end) for entry, end in document.phrases_at(at)] or [
             (tokens[at].key, at + 1)
         ]
         for job in _BOUNDS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -119,6 +120,7 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
     verb = _verb_at(clause, document)
     passive = _is_passive(clause, verb) if verb is not None else False
     pole = _converse_pole(clause, verb)
+    told = _main_verb(clause, verb, document)
     governing = ""
     for at, token in enumerate(clause):
         if token.low in document.words.job("preposition"):
@@ -137,7 +139,7 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
             continue
         role = _role(at, verb, governing, passive=passive, turned=pole)
         head = token.fact < 0 and _heads(clause, at, document)
-        parts[token.place] = Part(role, number, head, token.fact < 0, _main_verb(clause, verb, document))
+        parts[token.place] = Part(role, number, head, token.fact < 0, told)
     mine = [parts[token.place] for token in clause if token.place in parts]
     whole = {"agent", "other"} <= {part.role for part in mine if part.head}
     for part in mine:
@@ -380,22 +382,19 @@ def _listed(document: Document, one: int, two: int) -> bool:
 
 
 def _facts_aligned(expected: Known, actual: Known) -> dict[int, int]:
-    """Where the same value stands on the other side, for values that both texts state once."""
-    found: dict[int, int] = {}
-    for moments, others in ((expected.moments, actual.moments),):
-        for one in moments:
-            twins = [other for other in others if other.kind == one.kind and other.parts == one.parts]
-            if len(twins) == 1:
-                found[one.start] = twins[0].start
-    for quantity in expected.quantities:
-        matches = [
-            other
-            for other in actual.quantities
-            if (other.low, other.high, other.dimension) == (quantity.low, quantity.high, quantity.dimension)
-        ]
-        if len(matches) == 1 and not quantity.soft:
-            found[quantity.start] = matches[0].start
-    return found
+    """Where the same value stands on the other side, for values that the other text states once."""
+    stated: dict[tuple[object, ...], list[int]] = {}
+    for place, value in _values(actual):
+        stated.setdefault(value, []).append(place)
+    return {place: stated[value][0] for place, value in _values(expected) if len(stated.get(value, ())) == 1}
+
+
+def _values(known: Known) -> Iterator[tuple[int, tuple[object, ...]]]:
+    for moment in known.moments:
+        yield moment.start, (moment.kind, *sorted(moment.parts.items()))
+    for quantity in known.quantities:
+        if not quantity.soft:
+            yield quantity.start, (quantity.low, quantity.high, quantity.dimension)
 
 
 def _tells(token: Token) -> bool:

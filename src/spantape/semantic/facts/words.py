@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
-from spantape.semantic.reading.document import phrases_at
 
 _WEAK_HEDGES = frozenset(
     ["may", "could", "think", "believe", "expect", "appear", "suggest", "seem", "hope", "guess", "assume", "likely", "unlikely", "can"]
@@ -27,7 +26,7 @@ def doing(known: Known, job: str) -> list[tuple[str, int]]:
         phrase = next(
             (
                 (entry, stop)
-                for entry, stop in phrases_at(tokens, at, known.document.words)
+                for entry, stop in known.document.phrases_at(at)
                 if entry in listed
             ),
             None,

@@ -24,6 +24,8 @@ _GERMAN_DAY = re.compile(r"\b(\d{1,2})\.(?= [A-ZÄÖÜ])")
 _ELIDED = re.compile(
     r"\b([ldjmtscn]|qu|lorsqu|jusqu|puisqu|dell|nell|all|dall|sull|un)'(?=\w)", re.IGNORECASE
 )
+_BEFORE_MARK = re.compile(r" (?=[.,;:!?])")
+_SHOWN = 80  # characters of a sentence in a message
 _PASSED = frozenset({"mark", "line"})
 
 
@@ -45,8 +47,14 @@ class Document:
     language: str
     tokens: list[Token]
     words: Lexicon
-    units: list[Unit] = field(default_factory=list)
+    units: list[Unit]
+    phrases: list[list[tuple[str, int]]]
     filler: int = 0
+    _sentences: dict[int, list[str]] = field(default_factory=dict)
+
+    def phrases_at(self, place: int) -> list[tuple[str, int]]:
+        """Return (phrase, end) of the lexicon's phrases that begin at a token, the longest first."""
+        return self.phrases[place]
 
     def said(self, start: int, end: int) -> str:
         """Return the words of some tokens as they stand in the text."""
@@ -54,10 +62,12 @@ class Document:
 
     def sentence(self, number: int) -> str:
         """Return a sentence by its number, cut where it is long."""
-        words = [token.text for token in self.tokens if token.sentence == number and token.kind != "line"]
-        joined = " ".join(words)
-        joined = re.sub(r" (?=[.,;:!?])", "", joined)
-        return joined if len(joined) <= 80 else joined[:77] + "…"
+        if not self._sentences:
+            for token in self.tokens:
+                if token.kind != "line":
+                    self._sentences.setdefault(token.sentence, []).append(token.text)
+        joined = _BEFORE_MARK.sub("", " ".join(self._sentences.get(number, [])[:_SHOWN]))
+        return joined if len(joined) <= _SHOWN else joined[: _SHOWN - 1] + "…"
 
 
 def read(text: str, language: str | None = None) -> Document:
@@ -71,8 +81,8 @@ def read(text: str, language: str | None = None) -> Document:
     for place, token in enumerate(tokens):
         token.place = place
         _understand(token, words, told)
-    document = Document(kept, told, tokens, words, filler=dropped)
-    document.units = _units(tokens, words)
+    phrases = [_phrases_at(tokens, start, words) for start in range(len(tokens))]
+    document = Document(kept, told, tokens, words, _units(tokens, phrases, words), phrases, dropped)
     return document
 
 
@@ -198,14 +208,14 @@ def _weight(token: Token, words: Lexicon, language: str) -> float:
     return 1.5 if token.name else 0.0
 
 
-def _units(tokens: list[Token], words: Lexicon) -> list[Unit]:
+def _units(tokens: list[Token], found: list[list[tuple[str, int]]], words: Lexicon) -> list[Unit]:
     units = [
         Unit(token.place, token.place + 1, token.key, token.senses)
         for token in tokens
         if token.senses or token.weight
     ]
     for start in range(len(tokens)):
-        for entry, end in phrases_at(tokens, start, words):
+        for entry, end in found[start]:
             senses = words.senses.get(entry, ())
             if senses:
                 units.append(Unit(start, end, entry, senses))
@@ -213,7 +223,7 @@ def _units(tokens: list[Token], words: Lexicon) -> list[Unit]:
     return units
 
 
-def phrases_at(tokens: list[Token], start: int, words: Lexicon) -> list[tuple[str, int]]:
+def _phrases_at(tokens: list[Token], start: int, words: Lexicon) -> list[tuple[str, int]]:
     """Return (phrase, end) of the lexicon's phrases that begin at a token, the longest first."""
     found = []
     token = tokens[start]
