@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from spantape.cli._say import counted, put_json, say, watched, working
-from spantape.errors import TapeError
+from spantape.cli._outward import send_tapes, write_tapes
+from spantape.cli._say import counted, put_json, say, watched
 
 if TYPE_CHECKING:
     from spantape.tape.foreign.importing import Imported, Outcome
 
-_IN = click.Choice(["auto", "exchanges", "vcr", "har", "cendor", "tracefork"])
-_OUT = click.Choice(["exchanges", "har", "vcr"])
+_IN = click.Choice(["auto", "exchanges", "vcr", "har", "cendor", "tracefork", "otlp"])
+_PROTOCOL = click.Choice(["http/protobuf", "http/json", "grpc"])
+_OUT = click.Choice(["exchanges", "otlp-json", "otlp-proto", "openinference", "genai", "har", "vcr"])
 
 
 @click.command("import", short_help="Make a tape of recorded traffic.")
@@ -45,9 +41,9 @@ def import_command(
     """Make a tape of recorded traffic.
 
     A FILE is known by its content: a vcrpy cassette (YAML or JSON), an HTTP archive (HAR), a cendor cassette or its
-    JSON Lines, a tracefork tape, store or blob, or JSON Lines of exchanges, many of which are one run in order. Where
-    the output is a directory, or a FILE is one, each run becomes a tape in it. What a format does not hold is taken by
-    rule, and the report names it.
+    JSON Lines, a tracefork tape, store or blob, spans in OTLP JSON Lines or protobuf, or JSON Lines of exchanges, many
+    of which are one run in order. Where the output is a directory, or a FILE is one, each run becomes a tape in it.
+    What a format does not hold is taken by rule, and the report names it.
 
     Example: spantape import tests/cassettes -o tapes/
     """
@@ -125,60 +121,49 @@ def _tape_object(one: Imported) -> dict[str, Any]:
 # --- out ---------------------------------------------------------------------------------------------------------
 
 
-@click.command("export", short_help="Write the exchanges of a tape.")
-@click.argument("tape", type=click.Path())
+@click.command("export", short_help="Write tapes in other formats, or send them over OTLP.")
+@click.argument("tapes", type=click.Path(), nargs=-1, required=True, metavar="TAPE...")
 @click.option(
-    "-o", "--output", type=click.Path(), metavar="FILE", help="Where to write; by default to stdout."
+    "-o", "--output", type=click.Path(), metavar="FILE|DIR", help="Where to write; by default to stdout."
 )
 @click.option(
     "--format",
     "form",
     type=_OUT,
-    default="exchanges",
-    show_default=True,
-    help="JSON Lines, one HTTP exchange each; an HTTP archive (HAR 1.2); or a vcrpy cassette in YAML.",
+    help="JSON Lines, one HTTP exchange each (the default); the spans as they are, in OTLP JSON Lines or protobuf; "
+    "spans as Phoenix or as OpenTelemetry's GenAI conventions have them, with whole histories; an HTTP archive (HAR "
+    "1.2); or a vcrpy cassette in YAML.",
 )
 @click.option("--run", "run_id", metavar="ID", help="The run to export, where the file holds several.")
-def export_command(tape: str, output: str | None, form: str, run_id: str | None) -> int:
-    """Write the exchanges of a TAPE; the steps of tools and agents, which crossed no wire, are left out.
+@click.option(
+    "--otlp", "url", metavar="URL", help="Send the spans there: http(s)://HOST:PORT or grpc(s)://HOST:PORT."
+)
+@click.option("--protocol", type=_PROTOCOL, help="How to send; else as OTEL_EXPORTER_OTLP_PROTOCOL says.")
+@click.option(
+    "--header", "headers", multiple=True, metavar="NAME=VALUE", help="A header to send; may be repeated."
+)
+def export_command(
+    *,
+    tapes: tuple[str, ...],
+    output: str | None,
+    form: str | None,
+    run_id: str | None,
+    url: str | None,
+    protocol: str | None,
+    headers: tuple[str, ...],
+) -> int:
+    """Write TAPEs in another format, or send them to a collector or viewer over OTLP.
+
+    Formats of exchanges leave out the steps of tools and agents, which crossed no wire. Where the output is a
+    directory, each tape becomes a file in it. --otlp heeds OTEL_EXPORTER_OTLP_HEADERS, _PROTOCOL, _TIMEOUT,
+    _COMPRESSION and the certificates, and exits with 1 where a span was not taken.
 
     Example: spantape export run.tape --format har -o run.har
     """
-    from spantape.tape.read import read_tape
-
-    with working(f"reading {tape}"):
-        read = read_tape(tape, run=run_id)
-    pieces, count, notes = _exported(read, form)
-    with _opened(output) as file:
-        for piece in pieces:
-            file.write(piece)
+    if url is None:
+        if protocol or headers:
+            raise click.UsageError("--protocol and --header are of --otlp URL, which is not given")
+        return write_tapes(tapes, output, form or "exchanges", run_id)
     if output is not None:
-        say(f"{output}: {counted(count(), 'exchange')}")
-    for note in notes():
-        say(f"  {note}")
-    return 0
-
-
-def _exported(tape: Any, form: str) -> tuple[Iterable[bytes], Any, Any]:
-    """What to write, and functions that say how many exchanges it was and what it could not hold."""
-    if form == "exchanges":
-        from spantape.tape.exchanges import export_exchanges
-
-        exchanges = [step for step in tape.steps if step.kind == "exchange"]
-        lines = (line.encode() + b"\n" for line in watched("exporting")(export_exchanges(tape)))
-        return lines, lambda: len(exchanges), tuple
-    from spantape.tape.foreign.har_out import export_har
-    from spantape.tape.foreign.vcr_out import export_vcr
-
-    written = (export_har if form == "har" else export_vcr)(tape)
-    return written.pieces, lambda: written.count, written.notes.lines
-
-
-def _opened(output: str | None) -> AbstractContextManager[IO[bytes]]:
-    if output is None:
-        sys.stdout.flush()
-        return nullcontext(sys.stdout.buffer)
-    try:
-        return Path(os.fspath(output)).open("wb")
-    except OSError as error:
-        raise TapeError(f"cannot be written ({error.strerror or error})", path=output) from error
+        raise click.UsageError("--otlp sends and -o writes; give one of them")
+    return send_tapes(tapes, url, form or "otlp-proto", run_id, protocol=protocol, headers=headers)

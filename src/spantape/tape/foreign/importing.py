@@ -22,6 +22,7 @@ from spantape.tape.foreign.spans import spans_of
 from spantape.tape.foreign.tracefork import FINGERPRINT, FINGERPRINT_HASHED, check_imported
 from spantape.tape.importing import import_tape
 from spantape.tape.model import Tape
+from spantape.tape.outward.importing import SPANS, holds_spans, import_spans, runs_in
 from spantape.tape.read import read_tape
 from spantape.tape.write import write_tape
 
@@ -93,6 +94,8 @@ def import_files(
     )
     if many:
         return _many(files, Path(to), form=form, run=run, redact=redact, watch=watch)
+    if len(files) == 1 and form in (None, SPANS) and holds_spans(files[0]):
+        return Outcome((_of_spans(Path(files[0]), Path(to), run, redact=redact),))
     formats = [format_of(file, form)[0] for file in files]
     if all(each.read is None for each in formats):
         tape = import_tape(files, to, redact=redact, watch=watch)
@@ -139,6 +142,16 @@ def _written(found: Recording, to: Path, source: str, *, redact: bool) -> Import
     tape = write_tape(to, spans, name=found.name or to.stem, resource=resource)
     check_imported(tape)
     return _told(tape, source, found.format, found.run, found.notes.lines())
+
+
+def _of_spans(path: Path, to: Path, run: str | None, *, redact: bool) -> Imported:
+    """The tape of a file of spans, which are kept as they are."""
+    if redact:
+        raise UsageError(
+            f"{path}: got spans, whose secrets are replaced where they are recorded; import them without --redact"
+        )
+    tape = import_spans(path, to, run=run)
+    return _told(tape, str(path), SPANS, tape.run_id)
 
 
 def _told(tape: Tape, source: str, form: str, run: str = "", notes: tuple[str, ...] = ()) -> Imported:
@@ -209,6 +222,11 @@ def _each(
     path: Path, place: Path, taken: set[Path], form: str | None, run: str | None, *, redact: bool
 ) -> Iterator[Imported]:
     """The tapes of one file, written beside each other; `place` is where it would stand in the output."""
+    if form in (None, SPANS) and holds_spans(path):
+        runs = runs_in(path) if run is None else [run]
+        for each in runs:
+            yield _of_spans(path, _free(place, each if len(runs) > 1 else "", taken), each, redact=redact)
+        return
     if format_of(path, form)[0].read is None:
         tape = import_tape([path], _free(place, "", taken), redact=redact)
         yield _told(tape, str(path), "exchanges")
