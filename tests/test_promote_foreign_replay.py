@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anthropic
 import openai
 import pytest
@@ -260,3 +262,21 @@ def test_a_tape_of_reconstructed_steps_can_be_read_and_promoted_again():
     assert [step.method for step in tape.steps] == ["POST", "POST"]
     again = steps([step.span for step in found])
     assert [(step.grade, step.unrecorded) for step in again] == [("reconstructed", ())] * 2
+
+
+def test_a_program_that_asks_again_sees_the_failure_again(tmp_path):
+    """One span covers the attempts of an SDK: two spans of equal requests are two calls of the program."""
+    (failed,) = [s for s in recorded("genai")["chat_failed"].spans if s.scope != "test"]
+    (answered,) = [s for s in recorded("genai")["chat"].spans if s.scope != "test"]
+    later = {
+        **answered.attributes,
+        "gen_ai.input.messages": failed.attributes["gen_ai.input.messages"],
+    }
+    again = replace(answered, started_ns=failed.ended_ns + 1, ended_ns=failed.ended_ns + 2, attributes=later)
+
+    def program():
+        with pytest.raises(openai.RateLimitError):
+            calls.chat_failed(client_of("chat"))
+        return calls.chat_failed(client_of("chat")).choices[0].message.content
+
+    assert replayed(steps([failed, again]), program, tmp_path) == "Hei, verden!"

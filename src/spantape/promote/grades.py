@@ -111,9 +111,10 @@ def answer_of(call: ForeignCall) -> Response:
         raise Uncomposable(
             f"no answers can be composed for provider {call.provider!r}, operation {call.operation!r}"
         )
-    if call.error is not None and (
+    failed_before = (
         call.stream or not call.outputs
-    ):  # else it failed on an answer that is there
+    )  # else the SDK raised of its own, on an answer that is there
+    if call.error is not None and failed_before:
         if call.status is None:
             raise Uncomposable(f"it failed ({call.error.type}), and the span does not tell what was answered")
         kind = _ERROR_TYPES.get(call.status, "api_error")

@@ -16,6 +16,7 @@ from spantape._framing.delta import find_delta
 from spantape._model import Exchange, Request
 from spantape._spans import names
 from spantape._spans.codec import write_exchange
+from spantape.player.retries import ATTEMPT_HEADER
 from spantape.promote.foreign import Event, ForeignCall, completed, read
 from spantape.promote.foreign._read import DIALECTS
 from spantape.promote.grades import RANK, Grade, Graded, answer_of, grade_call, grade_step
@@ -32,6 +33,10 @@ _UNKNOWN_HOST: Final = "https://unrecorded.invalid"
 _KINDS: Final = ("exchange", "tool", "agent")
 _KEYFRAME_EVERY: Final = 64
 _CLIENT: Final = 3
+_HEADERS: Final = (
+    ("content-type", "application/json"),
+    (ATTEMPT_HEADER, "0"),  # one span covers all attempts of a call, so the next span is another call
+)
 _MODEL_SPAN: Final = (names.OPERATION, names.PROVIDER, names.REQUEST_MODEL)
 
 
@@ -181,8 +186,7 @@ class _Maker:
 
     def _payload(self, call: ForeignCall) -> dict[str, Any]:
         path, body = request_of(call)
-        headers = (("content-type", "application/json"),)
-        request = Request("POST", _base_url(call) + path, headers, body)
+        request = Request("POST", _base_url(call) + path, _HEADERS, body)
         attributes = write_exchange(Exchange(request, answer_of(call)), self._shared(body))
         return {**attributes, names.DIALECT: call.api}
 
