@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from spantape.tape.model import Span, Step
 
 GRADES: Final = tuple(RANK)
 
+_UNPROVEN: Final = frozenset((names.CUT, names.CONTENT))  # a body may be whole, and the rest lost
 _WHOLE_TRACES: Final = (
     "its span was lost or sampled out; keep traces whole: OTEL_TRACES_SAMPLER=parentbased_always_on, and tail "
     "sampling by trace"
@@ -25,27 +26,31 @@ _LENGTH_LIMIT: Final = (
 )
 
 
-def graded(step: Step) -> Graded:
-    """The grade of `step`: what its span states, else exact where every byte is there and has its digest."""
+def graded(step: Step, proven: Container[str] = ()) -> Graded:
+    """The grade of `step`: what its span states, else exact where every byte is there and has its digest.
+
+    Of the spans in `proven`, by id, the request is known to have its digest.
+    """
     stated = step.span.attributes.get(names.GRADE)
     if stated in ("reconstructed", "skeleton"):
         reasons: Any = step.span.attributes.get(names.GRADE_REASONS, ())
         return Graded("reconstructed" if stated == "reconstructed" else "skeleton", tuple(reasons))
     try:
-        _prove(step)
+        _prove(step, proven)
     except TapeError as error:
         return Graded("skeleton", (_told(error, step),))
     return EXACT
 
 
-def _prove(step: Step) -> None:
+def _prove(step: Step, proven: Container[str]) -> None:
     """Load all that a replay needs of `step`.
 
     Raises:
         TapeError: some of it is missing, or is not what was recorded.
     """
     if step.kind == "exchange":
-        step.request_body()
+        if step.span.span_id not in proven or not _UNPROVEN.isdisjoint(step.span.attributes):
+            step.request_body()
         _ = step.response
         return
     attributes = step.span.attributes

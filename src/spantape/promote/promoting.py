@@ -197,8 +197,9 @@ def _written(
     to.mkdir(parents=True, exist_ok=True)
     path = naming.free_path(to, naming.stem(facts.started_ns, facts.name, facts.run_id), facts.run_id)
     pairs = [*_earlier(path), *pairs]
-    tape = _sealed(path, pairs, facts)
-    grades = [graded(step) for step in tape.steps]
+    proven: set[str] = set()
+    tape = _sealed(path, pairs, facts, proven)
+    grades = [graded(step, proven) for step in tape.steps]
     lost = {
         (step.span.trace_id, step.span.span_id): grade
         for step, grade in zip(tape.steps, grades, strict=True)
@@ -206,7 +207,7 @@ def _written(
     }
     if lost:
         pairs = _with_grades(pairs, lost)
-        tape = _sealed(path, pairs, facts)
+        tape = _sealed(path, pairs, facts, proven)
     if waits is not None:
         _unseal(path, facts, pairs)
     outcome = Outcome(
@@ -232,8 +233,8 @@ def _earlier(path: Path) -> list[tuple[Span, bytes]]:
     return [(span, span_line(span)) for span in unfolded(load(path).recording.spans, DEFAULT)]
 
 
-def _sealed(path: Path, pairs: Iterable[tuple[Span, bytes]], facts: Facts) -> Tape:
-    recording = Recording()
+def _sealed(path: Path, pairs: Iterable[tuple[Span, bytes]], facts: Facts, proven: set[str]) -> Tape:
+    recording = Recording(proven=proven)
     size = 0
     for span, line in pairs:
         recording.add_span(span, line)

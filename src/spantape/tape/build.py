@@ -26,7 +26,8 @@ _OWN_KEYS = frozenset({names.FORMAT, names.RUN_ID, names.RUN_NAME, "spantape.jou
 class Recording:
     """What lines hold: spans with the lines they came in, and the resources of lines without spans.
 
-    A reader that will not write them again does without the lines.
+    A reader that will not write them again does without the lines. `proven` holds, once the lines were folded, the ids of
+    the spans whose request bodies were rebuilt and have their digests.
     """
 
     spans: list[Span] = field(default_factory=list)
@@ -34,6 +35,7 @@ class Recording:
     headers: list[dict[str, Value]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     keeps_lines: bool = True
+    proven: set[str] = field(default_factory=set)
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, line: bytes, path: str | None) -> None:
@@ -71,7 +73,7 @@ class Recording:
         """The lines with spans, in the order of the first new span in each, folded."""
         by_span = {id(span): line for line, span in self.lines}
         ordered = in_order(span for _, span in self.lines)
-        return folded_lines([(by_span[id(span)], span) for span in ordered], self.spans)
+        return folded_lines([(by_span[id(span)], span) for span in ordered], self.spans, self.proven)
 
     def progress(self) -> str:
         """How many whole steps there are so far, in words."""

@@ -48,9 +48,17 @@ class _Node:
 # --- leaving out -------------------------------------------------------------------------------------------------
 
 
-def folded_lines(lines: Sequence[tuple[bytes, Span]], spans: Sequence[Span]) -> list[bytes]:
-    """`lines` without what follows from the rest of `spans`, in their order."""
+def folded_lines(
+    lines: Sequence[tuple[bytes, Span]], spans: Sequence[Span], proven: set[str] | None = None
+) -> list[bytes]:
+    """`lines` without what follows from the rest of `spans`, in their order.
+
+    The ids of the spans whose request bodies were rebuilt on the way, and have the digests that are stated, are put
+    into `proven`.
+    """
     requests = _foldable_requests(spans)
+    if proven is not None:
+        proven.update(requests)
     return [_folded(line, requests) if _is_exchange(span) else line for line, span in lines]
 
 
@@ -85,36 +93,78 @@ def _base_of(span: Span, sources: Mapping[str, Any], by_attributes: Mapping[int,
     return None if source is None else by_attributes[id(source)].span_id
 
 
+_Object = dict[str, msgspec.Raw]
+
+
+class _Document(msgspec.Struct, omit_defaults=True):
+    resourceSpans: list[_Object]  # noqa: N815 - the wire's names, here and below
+
+
+class _Pair(msgspec.Struct):
+    key: str
+    value: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class _Text(msgspec.Struct):
+    stringValue: str | None = None  # noqa: N815
+
+
+class _Integer(msgspec.Struct):
+    intValue: int | str | None = None  # noqa: N815
+
+
+_documents = msgspec.json.Decoder(_Document)
+_objects = msgspec.json.Decoder(list[_Object] | None)
+_pairs = msgspec.json.Decoder(list[_Pair] | None)
+_texts = msgspec.json.Decoder(_Text)
+_integers = msgspec.json.Decoder(_Integer)
+_encode = msgspec.json.Encoder().encode
+
+
 def _folded(line: bytes, requests: Mapping[str, str]) -> bytes:
-    document = msgspec.json.decode(line)
-    for group in document["resourceSpans"]:
-        for scope in group.get("scopeSpans") or ():
-            for span in scope.get("spans") or ():
-                span["attributes"] = _folded_attributes(span, requests)
-    return msgspec.json.encode(document) + b"\n"
+    """`line` with what is left out of its spans; what of it stays is not read, and keeps its bytes."""
+    document = _documents.decode(line)
+    for group in document.resourceSpans:
+        scopes = _members(group, "scopeSpans")
+        for scope in scopes:
+            spans = _members(scope, "spans")
+            for span in spans:
+                span["attributes"] = msgspec.Raw(_encode(_folded_attributes(span, requests)))
+            scope["spans"] = msgspec.Raw(_encode(spans))
+        group["scopeSpans"] = msgspec.Raw(_encode(scopes))
+    return _encode(document) + b"\n"
 
 
-def _folded_attributes(span: Mapping[str, Any], requests: Mapping[str, str]) -> list[Any]:
-    pairs: list[Any] = span.get("attributes") or []
-    held = {pair.get("key"): pair.get("value") for pair in pairs}
+def _members(holder: _Object, key: str) -> list[_Object]:
+    return (_objects.decode(holder[key]) if key in holder else None) or []
+
+
+def _folded_attributes(span: _Object, requests: Mapping[str, str]) -> list[_Pair]:
+    pairs = (_pairs.decode(span["attributes"]) if "attributes" in span else None) or []
+    held = {pair.key: pair.value for pair in pairs}
     dropped = _RESPONSE if _follows_response(held) else frozenset()
-    base = requests.get(str(span.get("spanId")))
+    span_id = msgspec.json.decode(span["spanId"]) if "spanId" in span else None
+    base = requests.get(str(span_id))
     if base is not None:
         dropped |= _REQUEST
-    kept = [pair for pair in pairs if pair.get("key") not in dropped]
+    kept = [pair for pair in pairs if pair.key not in dropped]
     if base:
-        kept.append({"key": BASE_SPAN, "value": {"stringValue": base}})
+        kept.append(_Pair(BASE_SPAN, msgspec.Raw(_encode({"stringValue": base}))))
     return kept
 
 
-def _follows_response(held: Mapping[str, Any]) -> bool:
-    body = (held.get(names.RESPONSE_BODY) or {}).get("stringValue")
-    if not isinstance(body, str) or names.RESPONSE_ENCODING in held:
+def _follows_response(held: Mapping[str, msgspec.Raw]) -> bool:
+    body = _text(held, names.RESPONSE_BODY)
+    if body is None or names.RESPONSE_ENCODING in held:
         return False
     data = body.encode()
-    stated = (held.get(names.RESPONSE_DIGEST) or {}).get("stringValue")
-    size = (held.get(names.RESPONSE_SIZE) or {}).get("intValue")
+    stated = _text(held, names.RESPONSE_DIGEST)
+    size = _integers.decode(held[names.RESPONSE_SIZE]).intValue if names.RESPONSE_SIZE in held else None
     return bool(stated == digest(data) and size == str(len(data)))
+
+
+def _text(held: Mapping[str, msgspec.Raw], key: str) -> str | None:
+    return _texts.decode(held[key]).stringValue if key in held else None
 
 
 # --- working out -------------------------------------------------------------------------------------------------
