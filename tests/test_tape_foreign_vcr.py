@@ -446,3 +446,47 @@ def test_shared_values_of_a_dumper_are_read(tmp_path):
     document = yaml.dump(cassette(*[interaction(request={"headers": headers})] * 3))
     assert "*id001" in document
     assert len(imported(tmp_path, document).tape.steps) == 3
+
+
+class OldBrotli:
+    """brotli before 1.2, whose decoder bounds nothing."""
+
+    error = brotli.error
+
+    class Decompressor:
+        def __init__(self):
+            self._inner = brotli.Decompressor()
+            self.process = lambda data: self._inner.process(data)
+            self.is_finished = self._inner.is_finished
+
+
+def coded(body):
+    return cassette(interaction(response={"headers": {"content-encoding": ["br"]}, "body": {"string": body}}))
+
+
+def test_an_older_brotli_does_too(tmp_path, monkeypatch):
+    from spantape.tape.foreign import bodies
+    from spantape.tape.limits import Limits
+
+    monkeypatch.setattr(bodies, "import_module", lambda _name: OldBrotli)
+    plain = ANSWER.encode() * 50
+    assert only_step(tmp_path, coded(brotli.compress(plain))).response.body == plain
+    assert only_step(tmp_path, coded(ANSWER)).response.body == ANSWER.encode()
+    assert (
+        only_step(tmp_path, coded(brotli.compress(plain)[:-1])).response.body == brotli.compress(plain)[:-1]
+    )
+    monkeypatch.setattr(bodies, "DEFAULT", Limits(body_bytes=1000))
+    with pytest.raises(TapeDamaged, match="more than 1000 bytes"):
+        only_step(tmp_path, coded(brotli.compress(plain)))
+
+
+def test_without_brotli_its_bodies_are_refused_with_the_move_that_helps(tmp_path, monkeypatch):
+    from spantape.tape.foreign import bodies
+
+    def missing(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr(bodies, "import_module", missing)
+    with pytest.raises(TapeDamaged, match=r"interactions\[0\]\.response\.body.*pip install brotli"):
+        only_step(tmp_path, coded(brotli.compress(ANSWER.encode())))
+    assert only_step(tmp_path, coded(ANSWER)).response.body == ANSWER.encode(), "it is decoded already"

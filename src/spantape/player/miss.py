@@ -52,7 +52,7 @@ def exchange_miss(
             "\n".join([*lines, "  the tape holds no request at all", f"  next: {_AGAIN}"]), path=tape.path
         )
     lines.append(f"  nearest recorded: step {step.index}, {call_name(step)} ({_state(tape, step, used)})")
-    if is_reconstructed(step):
+    if _by_meaning(step):
         lines.append(_reconstructed(step))
     return _with_differences(tape, lines, list(request_differences(step, request, rules)))
 
@@ -83,7 +83,7 @@ def request_differences(step: ExchangeStep, request: Request, rules: MatchRules)
 
     From a reconstructed step, where the meanings differ.
     """
-    if is_reconstructed(step):
+    if _by_meaning(step):
         yield from _meaning_differences(step, request)
         return
     recorded, got = split_url(step.url), split_url(request.url)
@@ -100,13 +100,18 @@ def request_differences(step: ExchangeStep, request: Request, rules: MatchRules)
         yield from _body_differences(step, request.body, request.headers, rules)
 
 
+def _by_meaning(step: ExchangeStep) -> bool:
+    """Whether the step is compared by what it means: it was reconstructed, and is a call of a model."""
+    return is_reconstructed(step) and meaning_of_step(step) is not None
+
+
 def _reconstructed(step: ExchangeStep) -> str:
     """What a person must know to read the differences from such a step."""
     told = step.span.attributes.get(names.SOURCES)
-    by = f" of {', '.join(map(str, told))}" if isinstance(told, tuple | list) and told else ""
+    by = f" from spans of {', '.join(map(str, told))}" if isinstance(told, tuple | list) and told else ""
     left_out = unrecorded(step)
     rest = f"; not recorded, so not compared: {', '.join(left_out)}" if left_out else ""
-    return f"    it was reconstructed from spans{by}, and is compared by meaning: {', '.join(compared(step))}{rest}"
+    return f"    it was reconstructed{by}, and is compared by meaning: {', '.join(compared(step))}{rest}"
 
 
 def _meaning_differences(step: ExchangeStep, request: Request) -> Iterator[Difference]:

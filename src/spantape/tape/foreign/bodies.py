@@ -20,6 +20,7 @@ from spantape.tape.foreign.model import Grade
 from spantape.tape.limits import DEFAULT
 
 _WINDOW: Final = 1 << 27
+_PIECE: Final = 1 << 20
 _COMPACT: Final = (",", ":")
 _SPACED: Final = (", ", ": ")
 
@@ -193,21 +194,32 @@ def _unbrotlied(body: bytes) -> bytes | None:
             "got a body in brotli, which needs a package to be read: pip install brotli"
         ) from None
     decoder = brotli.Decompressor()
-    parts, size, piece = [], 0, body
+    feed = _bounded_brotli if hasattr(decoder, "can_accept_more_data") else _fed_brotli
+    parts, size = [], 0
     try:
-        while True:
-            part = decoder.process(piece, output_buffer_limit=1 << 20)
+        for part in feed(decoder, body):
             parts.append(part)
             size += len(part)
             if size > DEFAULT.body_bytes:
                 raise _too_long()
-            if decoder.is_finished():
-                return b"".join(parts)
-            if not part and decoder.can_accept_more_data():
-                return None
-            piece = b""
     except brotli.error:
         return None
+    return b"".join(parts) if decoder.is_finished() else None
+
+
+def _bounded_brotli(decoder: Any, body: bytes) -> Iterator[bytes]:
+    """The unfolded body in pieces of a bounded size."""
+    yield decoder.process(body, output_buffer_limit=_PIECE)
+    while not decoder.is_finished() and not decoder.can_accept_more_data():
+        yield decoder.process(b"", output_buffer_limit=_PIECE)
+
+
+def _fed_brotli(decoder: Any, body: bytes) -> Iterator[bytes]:
+    """The same of brotli before 1.2, which bounds nothing: it is fed little at a time."""
+    for start in range(0, len(body), 64):
+        if decoder.is_finished():
+            return
+        yield decoder.process(body[start : start + 64])
 
 
 def _is_text(body: bytes) -> bool:

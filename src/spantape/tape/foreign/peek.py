@@ -81,8 +81,8 @@ class Peek:
 
     @cached_property
     def looks_like_yaml(self) -> bool:
-        """Whether it is text with a line that opens a list of interactions."""
-        return b"\0" not in self.head and _KEY.search(self.data) is not None
+        """Whether it is text with a line near its start that opens a list of interactions."""
+        return b"\0" not in self.head and _KEY.search(self.head) is not None
 
     @cached_property
     def _first_line(self) -> bytes:
