@@ -35,13 +35,13 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="ends programs by sig
 class Program:
     """A running `spantape collect`: its events as they come, and a client."""
 
-    def __init__(self, directory, *arguments, **variables):
+    def __init__(self, directory, *arguments, before=(), **variables):
         self.directory = directory
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("OTEL_", "SPANTAPE_"))}
         command = [sys.executable, "-m", "spantape", "collect", "--json", "--workers", "0"]
         endpoints = ["--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]
         self.process = subprocess.Popen(
-            [*command, *endpoints, "-o", str(directory), *arguments],
+            [*before, *command, *endpoints, "-o", str(directory), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=kept | variables,
@@ -81,8 +81,8 @@ class Program:
 
 
 @contextmanager
-def collecting(directory, *arguments, **variables):
-    program = Program(directory, *arguments, **variables)
+def collecting(directory, *arguments, **given):
+    program = Program(directory, *arguments, **given)
     try:
         yield program
     finally:
@@ -216,6 +216,31 @@ def test_killed_in_the_middle_it_loses_nothing_that_it_acknowledged(tmp_path):
         sent = {f"{span.context.span_id:016x}" for span in spans}
         assert {span.span_id for span in tape.spans} == sent
         assert verify_tape(tape.path).bodies == 8
+
+
+def test_what_the_disk_refuses_half_way_is_not_acknowledged_and_what_it_took_is_kept(tmp_path):
+    """The system lets a file grow to a few records only: one is cut where it reaches that, as on a full disk."""
+    runs = [agent_run(f"{number:012x}" + "0" * 20, turns=2) for number in range(12)]
+    limited = ("sh", "-c", 'ulimit -f 16; exec "$@"', "sh")
+    with collecting(tmp_path / "tapes", "--idle", "3600", before=limited) as first:
+        url = f"{first.event('listening')['http']}/v1/traces"
+        statuses = []
+        for spans in runs:
+            body = protobuf(spans)
+            for _ in range(3):
+                statuses.append(httpx2.post(url, content=body, headers=PROTOBUF).status_code)
+                if statuses[-1] == 200:
+                    break
+        assert first.event("failed")["what"] == "journal"
+        first.end(signal.SIGKILL)
+    assert statuses.count(200) == 12
+    assert statuses.count(503) >= 2
+    with collecting(tmp_path / "tapes") as second:
+        recovered = second.event("recovered")
+        assert (recovered["requests"], recovered["spans"], "skipped" in recovered) == (12, 36, False)
+        assert second.end() == 0
+    paths = list((tmp_path / "tapes").glob("*.tape"))
+    assert sorted(len(spantape.read_tape(path).steps) for path in paths) == [3] * 12
 
 
 @pytest.mark.skipif(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import (
     AnyValue,
@@ -326,6 +329,62 @@ def test_a_line_leaves_nothing_of_a_span_out():
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
     assert ExportTraceServiceRequest.FromString(protobuf_of_json(line)) == whole()
+
+
+_texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+_values = st.recursive(
+    st.one_of(
+        st.just(AnyValue()),
+        st.builds(AnyValue, string_value=_texts),
+        st.builds(AnyValue, bool_value=st.booleans()),
+        st.builds(AnyValue, int_value=st.integers(-(2**63), 2**63 - 1)),
+        st.builds(AnyValue, double_value=st.floats(allow_nan=False)),
+        st.builds(AnyValue, bytes_value=st.binary(max_size=9)),
+    ),
+    lambda inner: st.one_of(
+        st.builds(AnyValue, array_value=st.builds(ArrayValue, values=st.lists(inner, max_size=3))),
+        st.builds(
+            AnyValue,
+            kvlist_value=st.builds(
+                KeyValueList, values=st.lists(st.builds(KeyValue, key=_texts, value=inner), max_size=3)
+            ),
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(st.builds(KeyValue, key=_texts, value=_values), max_size=4))
+def test_a_line_leaves_nothing_of_any_attribute_out(attributes):
+    sent = Span(trace_id=b"\x01" * 16, span_id=b"\x02" * 8, attributes=attributes)
+    line = LineMaker().line(HEAD.SerializeToString(), sent.SerializeToString())
+    [group] = ExportTraceServiceRequest.FromString(protobuf_of_json(line)).resource_spans
+    assert list(group.scope_spans[0].spans) == [sent]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_however_spans_come_the_tapes_are_the_same(collected, seed):
+    """Shuffled, cut into requests anywhere, some of them twice, and written in between."""
+    chance = random.Random(seed)
+    runs = [agent_run(f"{number:x}" * 32, turns=3) for number in range(1, 4)]
+    spans = [span for run in runs for span in run] * 2
+    chance.shuffle(spans)
+    while spans:
+        size = chance.randint(1, 5)
+        collected.add(protobuf(spans[:size]))
+        del spans[:size]
+        if chance.random() < 0.3:
+            collected.write()
+            collected.runs = Runs(idle_s=0, wait_s=0)  # what was written is not remembered
+    collected.write()
+    tapes = {tape.run_id[0]: tape for tape in map(read_tape, collected.directory.iterdir())}
+    assert {key: len(tape.spans) for key, tape in tapes.items()} == {"1": 4, "2": 4, "3": 4}
+    assert len({tape.fingerprint for tape in tapes.values()}) == 1
+    assert all(
+        [step.request_body() for step in tape.steps[1:]] == [chat(turn) for turn in range(3)]
+        for tape in tapes.values()
+    )
 
 
 def test_a_line_is_otlp_json_to_others():
