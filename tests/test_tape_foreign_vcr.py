@@ -456,7 +456,7 @@ class OldBrotli:
     class Decompressor:
         def __init__(self):
             self._inner = brotli.Decompressor()
-            self.process = lambda data: self._inner.process(data)
+            self.process = self._inner.process
             self.is_finished = self._inner.is_finished
 
 
