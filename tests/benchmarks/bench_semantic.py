@@ -42,7 +42,17 @@ FOLDS = 10
 DRAWS = 4  # readings with a part of the lexicon that the weights are fitted to
 DROPPED = {"same": 0.5, "axis": 0.15, "contrast": 0.15, "converse": 0.15}  # of the lines, by kind
 # What the guard demands whatever the fit says: each of these findings alone takes a score below the threshold.
-FLOORS = {"negation": 1.2, "roles": 2.2, "opposite": 1.2, "contrast": 1.5, "number": 3.0, "moment": 3.0, "name": 3.0, "bound": 1.5, "refusal": 2.0}
+FLOORS = {
+    "negation": 1.2,
+    "roles": 2.2,
+    "opposite": 1.2,
+    "contrast": 1.5,
+    "number": 3.0,
+    "moment": 3.0,
+    "name": 3.0,
+    "bound": 1.5,
+    "refusal": 2.0,
+}
 BONUS = frozenset({"anchored"})  # features that speak for "same"
 SMOOTH = 1.0  # strength of the pull towards no weight, in pairs
 STRUCTURE = 6.0  # what a difference in parsed values takes; not fitted: it decides
@@ -87,7 +97,8 @@ def a_part_of_the_lexicon(draw: int) -> Iterator[None]:
         lines = dict.fromkeys(sense for told in senses.values() for sense in told)
         dropped = {(one.kind, one.line) for one in lines if chance.random() < DROPPED[one.kind]}
         lexicon(language).senses = {
-            entry: tuple(one for one in told if (one.kind, one.line) not in dropped) for entry, told in senses.items()
+            entry: tuple(one for one in told if (one.kind, one.line) not in dropped)
+            for entry, told in senses.items()
         }
     know.cache_clear()
     try:

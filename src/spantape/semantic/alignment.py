@@ -213,10 +213,8 @@ def _alike(alignment: Alignment) -> None:
     known = alignment.expected.words.known
     for token in left:
         for other in right:
-            if (
-                other.place in alignment.to_expected
-                or token.name != other.name
-                and min(len(token.low), len(other.low)) < 4
+            if other.place in alignment.to_expected or (
+                token.name != other.name and min(len(token.low), len(other.low)) < 4
             ):
                 continue
             if misspelled(token, other, known) or same_root(token, other, alignment.expected.language):

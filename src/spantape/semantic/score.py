@@ -15,17 +15,13 @@ from spantape.semantic.facts.content import (
     overlap,
 )
 from spantape.semantic.facts.dates import compare_moments
+from spantape.semantic.facts.denials import compare_denials, compare_gap
+from spantape.semantic.facts.exchanges import compare_bindings, compare_exchanged, compare_persons
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
 from spantape.semantic.facts.numbers import compare_numbers
-from spantape.semantic.facts.polarity import (
-    compare_contradictions,
-    compare_denials,
-    compare_gap,
-    compare_opposites,
-    compare_slot_opposites,
-)
-from spantape.semantic.facts.roles import compare_agents, compare_bindings, compare_exchanged, compare_persons, compare_roles
+from spantape.semantic.facts.polarity import compare_contradictions, compare_opposites, compare_slot_opposites
+from spantape.semantic.facts.roles import compare_agents, compare_roles
 from spantape.semantic.facts.words import compare_exceptions, compare_hedging, compare_refusal, compare_scope
 from spantape.semantic.weights import WEIGHTS
 

@@ -10,8 +10,25 @@ from spantape.semantic.facts.model import Finding
 from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
-
-_JOINS = frozenset("and but if unless because while when which so provided although though since whereas except".split())
+_JOINS = frozenset(
+    [
+        "and",
+        "but",
+        "if",
+        "unless",
+        "because",
+        "while",
+        "when",
+        "which",
+        "so",
+        "provided",
+        "although",
+        "though",
+        "since",
+        "whereas",
+        "except",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)

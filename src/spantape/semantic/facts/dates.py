@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from spantape.semantic.facts.equality import same_moment
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding, Moment
-from spantape.semantic.facts.moments import same_moment
 
 _LIMIT = 400
 
@@ -38,6 +38,8 @@ def _fits(moment: Moment, known: Known) -> bool:
         return True
     if moment.kind == "time" and moment.parts["minute"] % 60 == 0:
         hour = moment.parts["minute"] // 60
-        return any(not one.dimension and one.low <= 24 and (one.low - hour) % 12 == 0 for one in known.quantities)
+        return any(
+            not one.dimension and one.low <= 24 and (one.low - hour) % 12 == 0 for one in known.quantities
+        )
     values = {quantity.low for quantity in known.quantities if not quantity.dimension}
     return moment.kind == "date" and set(moment.parts) == {"year"} and moment.parts["year"] in values

@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-from functools import cache
-
+from spantape.semantic.facts.calendar_words import (
+    AM,
+    AMBIGUOUS,
+    BEFORE_CLOCK,
+    FILL,
+    FOREIGN,
+    HALF_TO,
+    NAMED_DAYS,
+    NOON,
+    ORDINALS,
+    PM,
+    QUARTERS,
+    calendar,
+)
 from spantape.semantic.facts.model import Moment
-from spantape.semantic.lexicon import table
 from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
-
-_AMBIGUOUS = frozenset(["may", "mar", "mars", "march", "sun", "sat", "set", "ago", "out", "mon", "mo", "dec", "jan", "mai", "mei", "segunda", "terça", "quarta", "quinta", "sexta", "ott", "gen", "mag", "luglio", "morgen", "mart", "marzo", "ene", "dic", "oct", "abr", "avr"])  # fmt: skip
-# Names of other languages that are English words.
-_FOREIGN = frozenset("out set ago ene dic gen mag lug ott abr avr ago mart mars mei mai morgen hier sexta quinta terça segunda lug giu do".split())
-_ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "erste": 1, "ersten": 1, "zweite": 2, "zweiten": 2,
-             "dritte": 3, "dritten": 3, "vierte": 4, "vierten": 4, "premier": 1, "deuxième": 2, "troisième": 3,
-             "quatrième": 4, "primer": 1, "segundo": 2, "tercer": 3, "cuarto": 4}  # fmt: skip
-_QUARTERS = frozenset({"quarter", "quartal", "trimestre", "trimester"})
-_BEFORE_CLOCK = frozenset(["at", "by", "from", "until", "till", "to", "à", "dès", "de", "vers", "avant", "après", "jusqu", "um", "ab", "gegen", "bis", "von", "vor", "nach", "a", "las", "alle", "dalle", "às", "om", "vanaf", "tot", "before", "after", "since", "than", "entre", "et", "and"])  # fmt: skip
-_PM = frozenset(["pm", "evening", "night", "afternoon", "tonight", "abends", "nachmittags", "nachts", "soir", "après-midi", "tarde", "noche", "pomeriggio", "sera", "noite", "'s", "middags", "avonds", "午後", "下午", "晚上", "शाम", "दोपहर", "रात"])  # fmt: skip
-_AM = frozenset(
-    ["am", "morning", "morgens", "früh", "vormittags", "matin", "mañana", "madrugada", "mattina", "manhã", "ochtends", "午前", "上午", "早上", "सुबह"]
-)
-_NOON = {"noon": 720, "midday": 720, "midnight": 0, "mittag": 720, "mitternacht": 0, "midi": 720, "minuit": 0,
-         "mediodía": 720, "medianoche": 0, "mezzogiorno": 720, "mezzanotte": 0, "meio-dia": 720, "meia-noite": 0,
-         "正午": 720, "中午": 720, "午夜": 0}  # fmt: skip
-_HALF_TO = frozenset({"halb", "half"})
-_FILL = frozenset({"of", "de", "the", "del", "di", "do", "den", "dem", "der", "am", "le", "el", ",", "."})
-
-
-_NAMED_DAYS: dict[tuple[str, ...], dict[str, int]] = {
-    ("day", "after", "tomorrow"): {"relative": 2},
-    ("day", "before", "yesterday"): {"relative": -2},
-    ("christmas", "eve"): {"day": 24, "month": 12},
-    ("christmas", "day"): {"day": 25, "month": 12},
-    ("boxing", "day"): {"day": 26, "month": 12},
-    ("new", "year", "eve"): {"day": 31, "month": 12},
-    ("new", "year", "day"): {"day": 1, "month": 1},
-    ("valentine", "day"): {"day": 14, "month": 2},
-    ("heiligabend",): {"day": 24, "month": 12},
-    ("silvester",): {"day": 31, "month": 12},
-    ("neujahr",): {"day": 1, "month": 1},
-    ("halloween",): {"day": 31, "month": 10},
-}
-
-
-@cache
-def _calendar() -> dict[str, list[tuple[str, int]]]:
-    found: dict[str, list[tuple[str, int]]] = {}
-    for line in table("shared", "calendar"):
-        what, number, *names = line.split()
-        for name in names:
-            found.setdefault(name, []).append((what, int(number)))
-    return found
 
 
 class _Reader:
@@ -125,10 +92,10 @@ class _Reader:
 
     def named(self, at: int, what: str) -> int | None:
         token = self.token(at)
-        if token is None or token.kind != "word" or (self.language == "en" and token.low in _FOREIGN):
+        if token is None or token.kind != "word" or (self.language == "en" and token.low in FOREIGN):
             return None
-        for kind, number in _calendar().get(token.low, ()):
-            if kind == what and (token.low not in _AMBIGUOUS or self.likely(at)):
+        for kind, number in calendar().get(token.low, ()):
+            if kind == what and (token.low not in AMBIGUOUS or self.likely(at)):
                 return number
         return None
 
@@ -175,8 +142,10 @@ class _Reader:
 
     def holiday(self, at: int) -> int:
         """`Christmas Eve`, `the day after tomorrow`: days with names of several words."""
-        for names, parts in _NAMED_DAYS.items():
-            if self.tokens[at].low == names[0] and all(self.low(at + step) == name for step, name in enumerate(names)):
+        for names, parts in NAMED_DAYS.items():
+            if self.tokens[at].low == names[0] and all(
+                self.low(at + step) == name for step, name in enumerate(names)
+            ):
                 return self.add("date", dict(parts), at, at + len(names))
         return 0
 
@@ -199,7 +168,7 @@ class _Reader:
         for place in (at + 1, at + 2):
             if self.named(place, "month") is not None:
                 return place
-            if self.low(place) not in _FILL and self.low(place) not in {"st", "nd", "rd", "th"}:
+            if self.low(place) not in FILL and self.low(place) not in {"st", "nd", "rd", "th"}:
                 return 0
         return 0
 
@@ -260,10 +229,10 @@ class _Reader:
         if len(low) == 2 and low[0] in "qt" and low[1] in "1234" and self.tokens[at].text[0].isupper():
             parts = {"quarter": int(low[1])}
             return self.add("date", parts, at, self.with_year(at + 1, parts))
-        number = _ORDINALS.get(low) or (
+        number = ORDINALS.get(low) or (
             self.day(self.tokens[at]) if self.tokens[at].text[-1:].isalpha() else None
         )
-        if number and number <= 4 and self.low(at + 1) in _QUARTERS:
+        if number and number <= 4 and self.low(at + 1) in QUARTERS:
             parts = {"quarter": number}
             following = at + 3 if self.low(at + 2) == "of" else at + 2
             return self.add(
@@ -285,8 +254,8 @@ class _Reader:
             return self.time(hour * 60 + minute, at, end, open_half=len(token.text) < 5 and hour < 12)
         if token.kind == "number" and token.value is not None and token.value == int(token.value) <= 24:
             return self.hour(at, int(token.value))
-        if token.low in _NOON and self.low(at - 1) not in {"after", "before-"}:
-            return self.add("time", {"minute": _NOON[token.low]}, at, at + 1)
+        if token.low in NOON and self.low(at - 1) not in {"after", "before-"}:
+            return self.add("time", {"minute": NOON[token.low]}, at, at + 1)
         return self.spoken(at)
 
     def hour(self, at: int, hour: int) -> int:
@@ -326,7 +295,7 @@ class _Reader:
     def stands_for_time(self, at: int) -> bool:
         minutes = self.token(at + 2)
         with_minutes = minutes is not None and minutes.kind == "number" and len(minutes.text) == 2
-        return with_minutes or self.low(at - 1) in _BEFORE_CLOCK
+        return with_minutes or self.low(at - 1) in BEFORE_CLOCK
 
     def hour_by_context(self, at: int, hour: int) -> int:
         """A bare hour: `at 9`, `from 9 to 5`, `a las 3 de la tarde`; only where a part of the day tells."""
@@ -344,7 +313,7 @@ class _Reader:
         low = self.low(at)
         target = self.token(at + 1)
         if (
-            low in _HALF_TO
+            low in HALF_TO
             and self.language in {"de", "nl"}
             and target is not None
             and self.hour_value(target)
@@ -360,7 +329,11 @@ class _Reader:
         )
         if amount is None or direction is None or target is None or not self.hour_value(target):
             return 0
-        if token.kind == "number" and self.low(at + 1) != "past" and not (amount % 5 == 0 and self.low(at - 1) in _BEFORE_CLOCK):
+        if (
+            token.kind == "number"
+            and self.low(at + 1) != "past"
+            and not (amount % 5 == 0 and self.low(at - 1) in BEFORE_CLOCK)
+        ):
             return 0
         return self.time((self.hour_value(target) or 0) * 60 + direction * amount, at, at + 3, open_half=True)
 
@@ -378,7 +351,7 @@ class _Reader:
             minute, open_half = self.told_half(minute, start, end)
         start -= self.low(start - 1) in {"午前", "午後", "上午", "下午", "早上", "晚上"}
         parts = {"minute": minute % 1440}
-        zone = next((number for kind, number in _calendar().get(self.low(end), ()) if kind == "zone"), None)
+        zone = next((number for kind, number in calendar().get(self.low(end), ()) if kind == "zone"), None)
         if zone is not None and self.tokens[end].text.isupper():
             parts["zone"] = zone
             end += 1
@@ -386,9 +359,9 @@ class _Reader:
 
     def told_half(self, minute: int, start: int, end: int) -> tuple[int, bool]:
         around = {self.low(at) for at in (*range(max(0, start - 2), start), *range(end, end + 4))}
-        if around & _PM:
+        if around & PM:
             return minute % 720 + 720, False
-        if around & _AM:
+        if around & AM:
             return minute % 720, False
         return minute, True
 
@@ -396,29 +369,3 @@ class _Reader:
 def moments_in(document: Document) -> list[Moment]:
     """Return the dates and times of day that a text states, and mark their tokens as taken."""
     return _Reader(document).walk()
-
-
-def same_moment(one: Moment, other: Moment) -> bool:
-    """Whether two moments can be the same: every part that both state is equal, and they share one."""
-    if one.kind != other.kind:
-        return False
-    if one.kind == "time":
-        return _same_time(one, other)
-    shared = one.parts.keys() & other.parts.keys()
-    if shared and all(one.parts[part] == other.parts[part] for part in shared):
-        return True
-    swapped = {**other.parts, "day": other.parts.get("month", 0), "month": other.parts.get("day", 0)}
-    return (
-        (one.vague or other.vague)
-        and bool(shared)
-        and all(one.parts[part] == swapped[part] for part in shared)
-    )
-
-
-def _same_time(one: Moment, other: Moment) -> bool:
-    first, second = one.parts["minute"], other.parts["minute"]
-    if "zone" in one.parts and "zone" in other.parts:
-        first, second = first - one.parts["zone"], second - other.parts["zone"]
-    if one.vague or other.vague:
-        return (first - second) % 720 == 0
-    return (first - second) % 1440 == 0

@@ -8,7 +8,25 @@ from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
 _BREAKS = frozenset(
-    ["but", "because", "so", "while", "whereas", "although", "though", "if", "unless", "when", "and", "since", "as", "which", "that", "until", "except"]
+    [
+        "but",
+        "because",
+        "so",
+        "while",
+        "whereas",
+        "although",
+        "though",
+        "if",
+        "unless",
+        "when",
+        "and",
+        "since",
+        "as",
+        "which",
+        "that",
+        "until",
+        "except",
+    ]
 )
 _WHOLE_CLAUSE = frozenset({"de", "nl", "fr", "es", "it", "pt", "ja", "zh", "hi"})
 _REACH = 10
@@ -47,7 +65,7 @@ def _turn_lesser(document: Document) -> None:
     for token, following in zip(document.tokens, document.tokens[1:], strict=False):
         if token.low in {"less", "least"} and any(sense.kind == "axis" for sense in following.senses):
             before = document.tokens[token.place - 1].low if token.place else ""
-            if before not in {"at", "no"} and following.low not in {"than"} and following.kind == "word":
+            if before not in {"at", "no"} and following.low != "than" and following.kind == "word":
                 following.sign *= -1
 
 
@@ -90,7 +108,9 @@ def negative_words(document: Document) -> list[int]:
             token.weight
             and len(token.low) > len(prefix) + 3
             and token.low.startswith(prefix)
-            and (token.low[len(prefix) :].lstrip("-") in words.known or (len(token.low) > 7 and prefix == "un"))
+            and (
+                token.low[len(prefix) :].lstrip("-") in words.known or (len(token.low) > 7 and prefix == "un")
+            )
             for prefix in _NEGATIVE_PREFIX
         )
         phrase = any(entry in listed for entry, _ in document.phrases_at(token.place))

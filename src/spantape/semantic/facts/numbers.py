@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import combinations
 
+from spantape.semantic.facts.equality import same_quantity
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding, Quantity
-from spantape.semantic.facts.quantities import same_quantity
 
 _LIMIT = 400  # quantities of one text that are paired
 
@@ -99,10 +99,14 @@ def _underived(quantities: list[Quantity], known: Known) -> list[Quantity]:
 
 def _follows(one: Quantity, others: list[Quantity]) -> bool:
     alike = [other.low for other in others if other.dimension == one.dimension and other.low == other.high]
-    if one.low >= 10 and any(round(first + second, 6) == round(one.low, 6) for first, second in combinations(alike, 2)):
+    if one.low >= 10 and any(
+        round(first + second, 6) == round(one.low, 6) for first, second in combinations(alike, 2)
+    ):
         return True
     shares = [other.low for other in others if other.dimension == "ratio"]
-    return not one.dimension and any(round(share * whole, 6) == one.low for share in shares for whole in alike)
+    return not one.dimension and any(
+        round(share * whole, 6) == one.low for share in shares for whole in alike
+    )
 
 
 def _is_part(quantity: Quantity, known: Known) -> bool:

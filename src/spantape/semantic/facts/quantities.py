@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+from spantape.semantic.facts.bounds import mark_bounds
 from spantape.semantic.facts.model import Quantity
 from spantape.semantic.lexicon.units import AMBIGUOUS, Unit, unit_named
 from spantape.semantic.reading.document import Document
@@ -17,16 +16,45 @@ _HALVES = {"half": 0.5, "halves": 0.5, "halb": 0.5, "halbe": 0.5, "halben": 0.5,
            "drittel": 1 / 3, "tiers": 1 / 3, "tercio": 1 / 3, "tercios": 1 / 3, "fifth": 0.2, "fifths": 0.2,
            "fünftel": 0.2, "tenth": 0.1, "tenths": 0.1, "quart": 0.25, "quarts": 0.25, "eighth": 0.125,
            "eighths": 0.125, "sixth": 1 / 6, "आधा": 0.5, "आधे": 0.5, "आधी": 0.5, "terzo": 1 / 3, "terzi": 1 / 3}  # fmt: skip
+
 _ARTICLES = frozenset(
-    ["a", "an", "one", "ein", "eine", "einen", "einem", "einer", "un", "une", "uno", "una", "um", "uma", "een", "per", "each", "every", "एक"]
+    [
+        "a",
+        "an",
+        "one",
+        "ein",
+        "eine",
+        "einen",
+        "einem",
+        "einer",
+        "un",
+        "une",
+        "uno",
+        "una",
+        "um",
+        "uma",
+        "een",
+        "per",
+        "each",
+        "every",
+        "एक",
+    ]
 )
+
 _TIMES = {"twice": 2.0, "thrice": 3.0, "once": 1.0, "double": 2.0, "triple": 3.0,
     "couple": 2.0, "zweimal": 2.0, "dreimal": 3.0,
           "einmal": 1.0, "doppelt": 2.0}  # fmt: skip
-_BETWEEN = frozenset(["-", "to", "bis", "à", "a", "~", "〜", "or", "oder", "ou", "o", "et", "and", "und", "から", "से", "tot"])
+
+_BETWEEN = frozenset(
+    ["-", "to", "bis", "à", "a", "~", "〜", "or", "oder", "ou", "o", "et", "and", "und", "から", "से", "tot"]
+)
+
 _MINUS = frozenset({"minus", "moins", "menos", "meno", "min", "零下", "マイナス", "माइनस", "−"})
+
 _BELOW_ZERO = frozenset({"below", "unter", "sous", "bajo", "sotto"})
+
 _ZERO = frozenset({"zero", "null", "zéro", "cero", "0", "freezing"})
+
 _DEGREES = {
     "celsius": "celsius",
     "centigrade": "celsius",
@@ -34,18 +62,42 @@ _DEGREES = {
     "c": "celsius",
     "f": "fahrenheit",
 }
+
 _NATIONAL = {"australian": "AUD", "canadian": "CAD", "us": "USD", "american": "USD", "singapore": "SGD",
              "british": "GBP", "swiss": "CHF", "mexican": "MXN", "danish": "DKK", "norwegian": "NOK",
              "swedish": "SEK", "czech": "CZK"}  # fmt: skip
+
 _CROWNS = frozenset({"crown", "crowns", "krone", "kroner", "krona", "kronor", "peso", "pesos", "franc", "francs",
                      "dollar", "dollars", "pound", "pounds"})  # fmt: skip
+
 _ITERATION = frozenset({"times", "time", "mal", "fois", "veces", "vez", "volte", "次", "回", "बार", "x"})
+
 
 _PLACES = {
     word: place
     for place, word in enumerate(
-        "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth "
-        "fifteenth sixteenth seventeenth eighteenth nineteenth twentieth".split(),
+        [
+            "first",
+            "second",
+            "third",
+            "fourth",
+            "fifth",
+            "sixth",
+            "seventh",
+            "eighth",
+            "ninth",
+            "tenth",
+            "eleventh",
+            "twelfth",
+            "thirteenth",
+            "fourteenth",
+            "fifteenth",
+            "sixteenth",
+            "seventeenth",
+            "eighteenth",
+            "nineteenth",
+            "twentieth",
+        ],
         1,
     )
 }
@@ -121,12 +173,11 @@ class _Reader:
 
     def fractional(self, at: int) -> bool:
         """Whether `quarter`, `third` … is a part of something rather than a place in a row."""
-        return (
-            self.low(at + 1) in {"of", "de", "del", "des", "der", "di"}
-            or (self.low(at - 1) in {"a", "one", "un", "ein", "una"}
+        return self.low(at + 1) in {"of", "de", "del", "des", "der", "di"} or (
+            self.low(at - 1) in {"a", "one", "un", "ein", "una"}
             and (
                 self.unit(at + 1)[0] is not None or self.low(at + 1) in {"an", "a"} or self.low(at) == "half"
-            ))
+            )
         )
 
     def fraction(self, start: int, at: int, count: float) -> int:
@@ -174,11 +225,21 @@ class _Reader:
     def part_of_unit(self, at: int, value: float, start: int) -> int:
         """`3/4 of an hour`, and `one in four` as a ratio; 0 where neither stands here."""
         whole = self.number(at + 2)
-        if self.low(at + 1) == "out" and self.low(at + 2) == "of" and self.number(at + 3) in {10.0, 100.0, 1000.0}:
-            return self.add(value / (self.number(at + 3) or 1), value / (self.number(at + 3) or 1), "ratio", start, at + 4)
+        if (
+            self.low(at + 1) == "out"
+            and self.low(at + 2) == "of"
+            and self.number(at + 3) in {10.0, 100.0, 1000.0}
+        ):
+            return self.add(
+                value / (self.number(at + 3) or 1), value / (self.number(at + 3) or 1), "ratio", start, at + 4
+            )
         if self.low(at + 1) == "in" and whole and value < whole <= 1000 and self.unit(at + 3)[0] is None:
             return self.add(value / whole, value / whole, "ratio", start, at + 3)
-        if "/" in self.tokens[at].text and self.low(at + 1) in {"of", "de", "d"} and self.low(at + 2) in _ARTICLES:
+        if (
+            "/" in self.tokens[at].text
+            and self.low(at + 1) in {"of", "de", "d"}
+            and self.low(at + 2) in _ARTICLES
+        ):
             unit, end = self.unit(at + 3)
             if unit is not None:
                 return self.add(value * unit.factor, value * unit.factor, unit.dimension, start, end)
@@ -189,7 +250,12 @@ class _Reader:
 
     def magnified(self, value: float, end: int, *, money: bool = False) -> tuple[float, int]:
         word = self.low(end)
-        told = len(word) > 2 or not word.isascii() or word in {"bn", "mn", "tn"} or (money and word in {"k", "m", "b"})
+        told = (
+            len(word) > 2
+            or not word.isascii()
+            or word in {"bn", "mn", "tn"}
+            or (money and word in {"k", "m", "b"})
+        )
         magnitude = magnitude_of(word) if told else None
         while magnitude is not None:
             value, end = value * magnitude, end + 1
@@ -233,8 +299,7 @@ class _Reader:
             other is None
             or not (joins or between)
             or other < value
-            or (self.low(end) in {"or", "oder"}
-            and other != value + 1)
+            or (self.low(end) in {"or", "oder"} and other != value + 1)
         ):
             return value, end
         other, stop = self.magnified(other, after + 1)
@@ -331,7 +396,7 @@ def quantities_in(document: Document) -> list[Quantity]:
     """Return the quantities that a text states, bounds and roundness marked, and mark their tokens as taken."""
     found = _Reader(document).walk() + _ordinals(document)
     for quantity in found:
-        _bounded(quantity, document)
+        mark_bounds(quantity, document)
     return found
 
 
@@ -345,77 +410,3 @@ def _ordinals(document: Document) -> list[Quantity]:
                 Quantity(place, place, "", token.text, token.place, token.place + 1, soft=True, written=place)
             )
     return found
-
-
-def _bounded(quantity: Quantity, document: Document) -> None:
-    tokens = document.tokens
-    sentence = tokens[quantity.start].sentence
-    starts = [
-        at
-        for at in range(max(0, quantity.start - 5), min(len(tokens), quantity.end + 3))
-        if tokens[at].sentence == sentence
-    ]
-    for at in starts:
-        if quantity.start <= at < quantity.end:
-            continue
-        entries = [(entry, end) for entry, end in document.phrases_at(at)] or [
-            (tokens[at].key, at + 1)
-        ]
-        for job in _BOUNDS:
-            if any(
-                entry in document.words.job(job) and _touches(at, end, quantity) for entry, end in entries
-            ):
-                if at >= quantity.end and job != "about" and not entries[0][0].startswith(_TRAILING):
-                    continue
-                if job == "about":
-                    quantity.about = True
-                else:
-                    quantity.bound = quantity.bound or job
-
-
-_BOUNDS = ("at_least", "at_most", "more_than", "less_than", "exactly", "about")
-_TRAILING = ("or ", "以", "未満", "まで", "之", "max", "min", "at ", "内", "से")  # bounds that follow their number
-
-
-def _touches(start: int, end: int, quantity: Quantity) -> bool:
-    return quantity.start - 3 <= end <= quantity.start + 1 or quantity.end <= start <= quantity.end + 1
-
-
-def same_quantity(one: Quantity, other: Quantity) -> bool:
-    """Whether two quantities are equal: converted exactly, with 2% for what is called approximate."""
-    low, high, other_low, other_high = _comparable(one, other)
-    if math.isnan(low):
-        return False
-    if {one.dimension, other.dimension} == {"ratio"} and any(round(side.low * 3, 9) == round(side.low * 3) for side in (one, other)):
-        return math.isclose(low, other_low, rel_tol=2e-3)  # thirds are written rounded
-    margin = 0.02 if one.about and other.about else 1e-3 if one.dimension != other.dimension else 1e-6
-    return math.isclose(low, other_low, rel_tol=margin, abs_tol=1e-12) and math.isclose(
-        high, other_high, rel_tol=margin, abs_tol=1e-12
-    )
-
-
-def _comparable(one: Quantity, other: Quantity) -> tuple[float, float, float, float]:
-    """Both in one dimension; not-a-number where they measure different things."""
-    dims = {one.dimension, other.dimension}
-    if (
-        one.dimension == other.dimension
-        or dims == {"celsius", "degree"}
-        or dims == {"fahrenheit", "degree"}
-        or dims == {"", "ratio"}
-    ):
-        return one.low, one.high, other.low, other.high
-    if dims == {"celsius", "fahrenheit"}:
-        return (*_celsius(one), *_celsius(other))
-    if "" in dims and not any(dimension.startswith("money") for dimension in dims):
-        return one.written, one.written, other.written, other.written
-    if dims == {"workday", "time"}:
-        return one.written, one.written, other.written, other.written
-    if "" in dims:
-        return one.low, one.high, other.low, other.high
-    return math.nan, math.nan, math.nan, math.nan
-
-
-def _celsius(quantity: Quantity) -> tuple[float, float]:
-    if quantity.dimension == "celsius":
-        return quantity.low, quantity.high
-    return (quantity.low - 32) / 1.8, (quantity.high - 32) / 1.8

@@ -6,10 +6,40 @@ from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
 
 _WEAK_HEDGES = frozenset(
-    ["may", "could", "think", "believe", "expect", "appear", "suggest", "seem", "hope", "guess", "assume", "likely", "unlikely", "can"]
+    [
+        "may",
+        "could",
+        "think",
+        "believe",
+        "expect",
+        "appear",
+        "suggest",
+        "seem",
+        "hope",
+        "guess",
+        "assume",
+        "likely",
+        "unlikely",
+        "can",
+    ]
 )
 _SCOPES = ("none", "few", "some", "most", "all", "only")
-_MODALS = frozenset("may might could can able allow allowed permit permitted entitled possible right".split())
+_MODALS = frozenset(
+    [
+        "may",
+        "might",
+        "could",
+        "can",
+        "able",
+        "allow",
+        "allowed",
+        "permit",
+        "permitted",
+        "entitled",
+        "possible",
+        "right",
+    ]
+)
 
 
 def doing(known: Known, job: str) -> list[tuple[str, int]]:
@@ -24,11 +54,7 @@ def doing(known: Known, job: str) -> list[tuple[str, int]]:
         if at < end:
             continue
         phrase = next(
-            (
-                (entry, stop)
-                for entry, stop in known.document.phrases_at(at)
-                if entry in listed
-            ),
+            ((entry, stop) for entry, stop in known.document.phrases_at(at) if entry in listed),
             None,
         )
         if phrase is not None:
@@ -98,7 +124,9 @@ def _scoped(known: Known, job: str) -> list[tuple[str, int]]:
     tokens, negators = known.document.tokens, known.document.words.job("negator")
     every = found if job == "all" else doing(known, "all")
     partly = [(f"not {said}", place) for said, place in every if place and tokens[place - 1].low in negators]
-    return found + partly if job == "some" else [one for one in found if (f"not {one[0]}", one[1]) not in partly]
+    return (
+        found + partly if job == "some" else [one for one in found if (f"not {one[0]}", one[1]) not in partly]
+    )
 
 
 def compare_refusal(expected: Known, actual: Known) -> list[Finding]:

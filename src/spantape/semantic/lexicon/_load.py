@@ -12,7 +12,14 @@ from spantape.semantic.lexicon.spelling import one_spelling
 LANGUAGES = ("en", "de", "fr", "es", "it", "pt", "nl", "ja", "zh", "hi")
 
 # What a line of a table is, by the table that it stands in.
-_KINDS = {"axes": "axis", "contrasts": "contrast", "synonyms": "same", "thesaurus": "same", "idioms": "same", "converses": "converse"}
+_KINDS = {
+    "axes": "axis",
+    "contrasts": "contrast",
+    "synonyms": "same",
+    "thesaurus": "same",
+    "idioms": "same",
+    "converses": "converse",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]?){3,}$", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^(?=[^\n]*--)[ \t:|-]+$", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦–—>]|\d{1,2}[.)]|#{1,6})[ \t]+(?=\S)", re.MULTILINE)
 _LETTERED = re.compile(r"(?<![\w)])\((?:[a-z]|[ivx]{1,4}|\d{1,2})\)(?= )")
-_TAG = re.compile(r"</?(?:[abipqsu]|b[rq]|h[1-6r]|[ou]l|li|div|span|em|strong|code|pre|t[dhr]|table|tbody|thead|sup|sub)(?: [^<>\n]{0,200})? ?/?>", re.IGNORECASE)
+_TAG = re.compile(
+    r"</?(?:[abipqsu]|b[rq]|h[1-6r]|[ou]l|li|div|span|em|strong|code|pre|t[dhr]|table|tbody|thead|sup|sub)(?: [^<>\n]{0,200})? ?/?>",
+    re.IGNORECASE,
+)
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,500})\)")
 _STRONG = re.compile(r"(?<![\w*])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w*])|\*{2,3}|~~")
 _SPACES = re.compile(r"[ \t]+")

@@ -82,8 +82,7 @@ def read(text: str, language: str | None = None) -> Document:
         token.place = place
         _understand(token, words, told)
     phrases = [_phrases_at(tokens, start, words) for start in range(len(tokens))]
-    document = Document(kept, told, tokens, words, _units(tokens, phrases, words), phrases, dropped)
-    return document
+    return Document(kept, told, tokens, words, _units(tokens, phrases, words), phrases, dropped)
 
 
 def _prepared(text: str, language: str) -> str:
