@@ -265,3 +265,29 @@ def test_a_message_about_a_result_is_not_the_result():
     }
     told = "result: LangChain's message of it was recorded, not the value"
     assert all(told in each for each in reasons.values())
+
+
+def agents_program(client):
+    """What OpenAI's Agents SDK sent, as a program of one's own sends it."""
+    tools = [{"type": "function", **calls.WEATHER, "strict": True}]
+    asked = {"model": calls.MODEL, "instructions": "Be brief.", "tools": tools}
+    history = [{"role": "user", "content": "Is it raining in Tromsø?"}]
+    first = client.responses.create(input=list(history), **asked)
+    call = next(item for item in first.output if item.type == "function_call")
+    history.append(
+        {"type": "function_call", "call_id": call.call_id, "name": call.name, "arguments": call.arguments}
+    )
+    history.append({"type": "function_call_output", "call_id": call.call_id, "output": "3 mm in Tromsø"})
+    return client.responses.create(input=history, **asked).output_text
+
+
+@pytest.mark.parametrize("name", ["agents_openllmetry", "agents_openinference", "agents_logfire"])
+def test_a_run_of_the_agents_sdk_replays(name, tmp_path):
+    (run,) = recorded(name).values()
+    found = run.steps()
+    assert [step.kind for step in found if step.kind != "agent"] == ["exchange", "tool", "exchange"]
+    assert {step.grade for step in found} == {"reconstructed"}
+    assert "weather" in [step.span.attributes.get(names.AGENT_NAME) for step in found]
+    write_tape(tmp_path / "run.tape", [step.span for step in found])
+    with spantape.replay(tmp_path / "run.tape"):
+        assert agents_program(openai.OpenAI(api_key="none")) == "It rains: 3 mm."

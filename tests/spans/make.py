@@ -184,7 +184,7 @@ def anthropic_native_nothing(recorder):
     anthropic_native(recorder, "")
 
 
-def logfire(recorder):
+def configured_logfire(recorder):
     import logfire
 
     logfire.configure(
@@ -193,8 +193,13 @@ def logfire(recorder):
         inspect_arguments=False,
         additional_span_processors=[SimpleSpanProcessor(recorder.spans)],
     )
-    logfire.instrument_openai()
-    logfire.instrument_anthropic()
+    return logfire
+
+
+def logfire(recorder):
+    configured = configured_logfire(recorder)
+    configured.instrument_openai()
+    configured.instrument_anthropic()
     openai_calls(recorder)
     anthropic_calls(recorder)
 
@@ -293,6 +298,44 @@ def langchain_openllmetry(recorder):
     langchain()
 
 
+def agents(recorder, instrument):
+    """Two turns of OpenAI's Agents SDK with a tool."""
+    import agents as sdk
+    import openai
+
+    from spantape.testing import text, tool_call
+
+    @sdk.function_tool
+    def weather(city: str) -> str:
+        """The weather in a city."""
+        return f"3 mm in {city}"
+
+    instrument(recorder)
+    script = [tool_call("weather", calls.ARGUMENTS, id="call_1"), text("It rains: 3 mm.")]
+    with ModelServer(script) as server:
+        client = openai.AsyncOpenAI(base_url=server.base_url("openai"), api_key="none")
+        sdk.set_default_openai_client(client, use_for_tracing=False)
+        agent = sdk.Agent(name="weather", instructions="Be brief.", tools=[weather], model=calls.MODEL)
+        sdk.Runner.run_sync(agent, "Is it raining in Tromsø?")
+
+
+def agents_openllmetry(recorder):
+    from opentelemetry.instrumentation.openai_agents import OpenAIAgentsInstrumentor
+
+    os.environ["TRACELOOP_TRACE_CONTENT"] = "true"
+    agents(recorder, lambda found: OpenAIAgentsInstrumentor().instrument(tracer_provider=found.tracers))
+
+
+def agents_openinference(recorder):
+    from openinference.instrumentation.openai_agents import OpenAIAgentsInstrumentor
+
+    agents(recorder, lambda found: OpenAIAgentsInstrumentor().instrument(tracer_provider=found.tracers))
+
+
+def agents_logfire(recorder):
+    agents(recorder, lambda found: configured_logfire(found).instrument_openai_agents())
+
+
 def beside(maker):
     """Ours switched on around another."""
 
@@ -344,6 +387,9 @@ MAKERS = {
     "pydantic_ai_nothing": pydantic_ai_nothing,
     "pydantic_ai_nested": pydantic_ai_nested,
     "langfuse": langfuse,
+    "agents_openllmetry": agents_openllmetry,
+    "agents_openinference": agents_openinference,
+    "agents_logfire": agents_logfire,
     "langchain_openinference": langchain_openinference,
     "langchain_openllmetry": langchain_openllmetry,
     "beside_genai": beside(genai),

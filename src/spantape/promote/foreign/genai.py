@@ -29,14 +29,15 @@ OLD_SETTING: Final = (
 _AGENTS: Final = frozenset({"invoke_agent", "invoke_workflow", "create_agent"})
 _MARKS: Final = (
     "gen_ai.operation.name",
-    "gen_ai.provider.name",
-    "gen_ai.system",
     "gen_ai.request.model",
     "gen_ai.response.model",
     "gen_ai.response.id",
     "gen_ai.input.messages",
     "gen_ai.output.messages",
 )
+_PROVIDERS: Final = frozenset({"gen_ai.provider.name", "gen_ai.system"})
+"""Marks of any work around a provider; of a call only where what else it said was dropped."""
+
 _TELLING_TOOLS: Final = (
     "opentelemetry.instrumentation.",  # util-genai and OpenLLMetry
     "pydantic-ai",
@@ -48,7 +49,9 @@ _OUTPUT: Final = "gen_ai.output.messages"
 
 def recognise(span: Span) -> bool:
     """Whether the span follows the conventions, of whatever version, and whatever a limit has left of it."""
-    return any(mark in span.attributes for mark in _MARKS)
+    if any(mark in span.attributes for mark in _MARKS):
+        return True
+    return span.dropped_attributes > 0 and not _PROVIDERS.isdisjoint(span.attributes)
 
 
 def read(

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from spantape.promote.foreign import genai
+from spantape.promote.foreign import genai, logfire_agents
 from spantape.promote.foreign._call import ForeignCall
 from spantape.promote.foreign._messages import message
 from spantape.promote.foreign._read import api_of_request, base, checked, tool_definitions, with_request
@@ -35,6 +35,8 @@ def read(span: Span, events: Sequence[Event]) -> ForeignCall | None:
     """The call, tool or agent of the span; None for logfire's other spans."""
     source = LOGFIRE if span.scope.startswith("logfire") or "request_data" in span.attributes else PYDANTIC_AI
     setting = _SETTINGS[source]
+    if span.scope == logfire_agents.SCOPE:
+        return logfire_agents.read(span, source, setting)
     if not text(span, "gen_ai.operation.name") and (unnamed := _unnamed(span, source, setting)) is not None:
         return unnamed
     if not genai.recognise(span):

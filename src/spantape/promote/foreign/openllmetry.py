@@ -25,9 +25,7 @@ from spantape.tape.model import Span
 SOURCE: Final = "OpenLLMetry"
 SETTING: Final = "TRACELOOP_TRACE_CONTENT=true"
 
-_PROVIDERS: Final = (
-    "openai|anthropic|cohere|groq|mistralai|ollama|together|replicate|vertexai|bedrock|watsonx|langchain"
-)
+_PROVIDERS: Final = "openai|anthropic|cohere|groq|mistralai|ollama|together|replicate|vertexai|bedrock|watsonx|langchain|openai_agents"
 _SCOPE: Final = re.compile(rf"opentelemetry\.instrumentation\.(?:{_PROVIDERS})(?:\.|$)")
 _TYPES: Final = {"chat": "chat", "completion": "text_completion", "embedding": "embeddings"}
 
@@ -44,12 +42,16 @@ def read(span: Span, events: Sequence[Event]) -> ForeignCall | None:
     if kind == "tool":
         return _tool(span)
     if kind in ("agent", "workflow"):
-        return base(span, SOURCE, kind="agent", name=text(span, "traceloop.entity.name") or span.name)
+        return base(span, SOURCE, kind="agent", name=_agent_name(span))
     if _is_indexed(span):
         return _indexed(span)
     if not genai.recognise(span):
         return None
     return genai.read(span, events, source=SOURCE, setting=SETTING)
+
+
+def _agent_name(span: Span) -> str:
+    return text(span, "gen_ai.agent.name", "traceloop.entity.name", "traceloop.workflow.name") or span.name
 
 
 def _is_indexed(span: Span) -> bool:
@@ -148,7 +150,8 @@ def _tool(span: Span) -> ForeignCall:
 
     LangChain's tools have `{"inputs": …}` instead, and their output beside what it was called with.
     """
-    given = loose(span.attributes.get("traceloop.entity.input"))
+    attributes = span.attributes
+    given = loose(attributes.get("traceloop.entity.input", attributes.get("gen_ai.tool.call.arguments")))
     inner = given.get("inputs", given) if isinstance(given, dict) else given
     named = inner.get("kwargs", inner) if isinstance(inner, dict) else inner
     losses = []
@@ -156,12 +159,12 @@ def _tool(span: Span) -> ForeignCall:
         losses.append(
             Loss("arguments", "those given by position were recorded without their names", input=True)
         )
-    result = span.attributes.get("traceloop.entity.output")
+    result = attributes.get("traceloop.entity.output", attributes.get("gen_ai.tool.call.result"))
     value = loose(result)
     if isinstance(value, dict) and set(value) == {"output", "kwargs"}:
         value = value["output"]
         result = compact(value)
     if isinstance(value, dict) and "lc" in value:
         losses.append(LANGCHAIN)
-    name = text(span, "traceloop.entity.name")
+    name = text(span, "traceloop.entity.name", "gen_ai.tool.name")
     return ran_tool(span, SOURCE, SETTING, name=name, arguments=named, result=result, losses=losses)
