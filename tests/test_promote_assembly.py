@@ -185,6 +185,22 @@ def test_a_later_promotion_completes_a_run(tmp_path):
     assert spantape.read_tape(whole.path).sealed
 
 
+@pytest.mark.parametrize("run_id", [None, "a/run of-mine: ü", "1234567890123-2"])
+@pytest.mark.parametrize("first", [slice(0, 2), slice(2, None), slice(1, 3)])
+def test_a_run_that_comes_in_two_promotions_is_one_tape(tmp_path, first, run_id):
+    spans = made.run(turns=3)
+    for index in range(len(spans) if run_id else 0):
+        changed(spans, index, **{names.RUN_ID: run_id})
+    (half,) = promoted(tmp_path, made.json_lines(spans[first]), partial=True)
+    rest = [one for one in spans if one not in spans[first]]
+    (whole,) = promoted(tmp_path, made.json_lines(rest))
+    assert (half.state, whole.state, whole.steps) == ("partial", "promoted", 5)
+    assert whole.grades == {"exact": 5, "reconstructed": 0, "skeleton": 0}
+    assert [path.name for path in (tmp_path / "tapes").iterdir()] == [whole.path.name]
+    (at_once,) = promoted(tmp_path / "b", made.json_lines(spans))
+    assert whole.fingerprint == at_once.fingerprint
+
+
 def test_a_parent_that_holds_no_step_costs_nothing_and_is_noted(tmp_path):
     spans = made.run()
     spans[-1] = replace(spans[-1], parent_id="99" * 8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final
 
 from spantape._spans import names
@@ -34,30 +35,92 @@ _TOTALS: Final = ("invoke_agent", "create_agent", "invoke_workflow")
 _TOTAL_KINDS: Final = ("AGENT", "CHAIN")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Facts:
-    """One run: times in nanoseconds, tokens in and out, the cost that its spans state (None where none does)."""
+    """One run: what its spans say, worked out when it is asked for.
+
+    `spans` are those on its tape, `told_by` those that they were made of, which may say more (costs).
+    """
 
     run_id: str
     name: str
-    traces: tuple[str, ...]
-    started_ns: int
-    ended_ns: int
-    agents: tuple[str, ...]
-    models: tuple[str, ...]
-    steps: int
-    input_tokens: int
-    output_tokens: int
-    cost: float | None
-    errors: int
-    grades: Mapping[str, int]
-    resource: Mapping[str, Value] = field(default_factory=dict, repr=False)
-    attributes: Sequence[Mapping[str, Value]] = field(default=(), repr=False)
+    spans: Sequence[Span] = field(repr=False)
+    told_by: Sequence[Span] = field(repr=False)
+    resource: Mapping[str, Value] = field(repr=False)
+
+    @cached_property
+    def traces(self) -> tuple[str, ...]:
+        """The ids of its traces."""
+        return _distinct(span.trace_id for span in self.spans)
+
+    @cached_property
+    def started_ns(self) -> int:
+        """When its first span began, in nanoseconds since the epoch."""
+        return min((span.started_ns for span in self.spans), default=0)
+
+    @cached_property
+    def ended_ns(self) -> int:
+        """When its last span ended, likewise."""
+        return max((span.ended_ns for span in self.spans), default=0)
+
+    @cached_property
+    def agents(self) -> tuple[str, ...]:
+        """The names of its agents, in order of their spans."""
+        return _distinct(_texts(self.spans, (names.AGENT_NAME,)))
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """The models that it asked, likewise."""
+        return _distinct(model for span in self._counting for model in _texts([span], _MODELS)[:1])
+
+    @cached_property
+    def step_spans(self) -> list[Span]:
+        """Those of its spans that are steps."""
+        return [span for span in self.spans if span.attributes.get(names.KIND) in _STEPS]
+
+    @property
+    def steps(self) -> int:
+        """How many steps it has."""
+        return len(self.step_spans)
+
+    @cached_property
+    def input_tokens(self) -> int:
+        """The tokens that its models were given."""
+        return sum(_first(span, _INPUT) for span in self._counting)
+
+    @cached_property
+    def output_tokens(self) -> int:
+        """The tokens that its models gave."""
+        return sum(_first(span, _OUTPUT) for span in self._counting)
+
+    @cached_property
+    def cost(self) -> float | None:
+        """What its spans say that it cost; None where none says so."""
+        return _cost(span for span in self.told_by if not _is_total(span))
+
+    @cached_property
+    def errors(self) -> int:
+        """How many of its steps failed."""
+        return sum(map(_failed, self.step_spans or self.spans))
+
+    @cached_property
+    def grades(self) -> Mapping[str, int]:
+        """How many of its steps say that they have which grade."""
+        return _stated(self.step_spans)
 
     @property
     def grade(self) -> str:
         """The least of its steps' grades, "" without a step."""
         return next((name for name in ("skeleton", "reconstructed", "exact") if self.grades.get(name)), "")
+
+    @property
+    def attributes(self) -> list[Mapping[str, Value]]:
+        """What each of the spans that tell of it says."""
+        return [span.attributes for span in self.told_by]
+
+    @cached_property
+    def _counting(self) -> list[Span]:
+        return [span for span in self.spans if not _is_total(span)]
 
 
 def facts_of(
@@ -68,27 +131,10 @@ def facts_of(
     resource: Mapping[str, Value] | None = None,
     told_by: Sequence[Span] | None = None,
 ) -> Facts:
-    """The facts of a run's spans; `told_by` are those that they were made of, which may say more (costs)."""
+    """The facts of a run's spans; see `Facts` for `told_by`."""
     original = spans if told_by is None else told_by
-    steps = [span for span in spans if span.attributes.get(names.KIND) in _STEPS]
-    counting = [span for span in spans if not _is_total(span)]
-    return Facts(
-        run_id=run_id,
-        name=name or _name(original),
-        traces=_distinct(span.trace_id for span in spans),
-        started_ns=min((span.started_ns for span in spans), default=0),
-        ended_ns=max((span.ended_ns for span in spans), default=0),
-        agents=_distinct(_texts(spans, (names.AGENT_NAME,))),
-        models=_distinct(model for span in counting for model in _texts([span], _MODELS)[:1]),
-        steps=len(steps),
-        input_tokens=sum(_first(span, _INPUT) for span in counting),
-        output_tokens=sum(_first(span, _OUTPUT) for span in counting),
-        cost=_cost([span for span in original if not _is_total(span)]),
-        errors=sum(_failed(span) for span in steps or spans),
-        grades=_stated(steps),
-        resource=resource or (spans[0].resource if spans else {}),
-        attributes=[span.attributes for span in original],
-    )
+    known = resource or (spans[0].resource if spans else {})
+    return Facts(run_id, name or _name(original), spans, original, known)
 
 
 def _is_total(span: Span) -> bool:

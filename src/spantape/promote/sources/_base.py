@@ -92,13 +92,12 @@ def decode(form: Form, data: bytes) -> tuple[Span, bytes]:
     return span, data if _is_kept_so(data, span) else span_line(span)
 
 
-_NOT_CANONICAL: Final = (b'"bytesValue"', b'"SPAN_KIND_', b'"STATUS_CODE_')
-
-
 def _is_kept_so(line: bytes, span: Span) -> bool:
     """Whether a line can stand on a tape as it came: ids in hex, enums as numbers, no payload packed."""
     return (
-        not any(mark in line for mark in _NOT_CANONICAL)
+        b'"bytesValue"' not in line
+        and b'"SPAN_KIND_' not in line
+        and b'"STATUS_CODE_' not in line
         and f'"{span.trace_id}"'.encode() in line
         and f'"{span.span_id}"'.encode() in line
     )

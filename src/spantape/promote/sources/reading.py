@@ -17,11 +17,14 @@ from spantape.errors import TapeDamaged
 from spantape.promote.sources import framing, whole
 from spantape.promote.sources._base import Found, Source, SourceDamaged
 from spantape.promote.sources.formats import read_json
-from spantape.tape.limits import DEFAULT, Limits
+from spantape.tape.limits import Limits
 from spantape.tape.unpack import Torn, lines, pieces
 
 OnDamage = Callable[[SourceDamaged], None]
 """Told of what is damaged; raises it, or returns so that the rest is read."""
+
+STREAMED: Final = Limits(total_bytes=1 << 62)
+"""A source is never in memory as a whole, so it may be of any size; one line, message or document may not."""
 
 _PEEK: Final = 4096
 _EXPECTED: Final = (
@@ -47,7 +50,7 @@ class Document(NamedTuple):
     number: int
 
 
-def read(source: Source, on_damage: OnDamage, limits: Limits = DEFAULT) -> Iterator[Placed]:
+def read(source: Source, on_damage: OnDamage, limits: Limits = STREAMED) -> Iterator[Placed]:
     """The spans of `source`, in its order; memory holds one document at a time.
 
     Raises:
