@@ -1,18 +1,23 @@
 """Draws on a tape: values that the program read, in one order with its steps, part of what the run did."""
 
+import hashlib
 import json
+from pathlib import Path
 
+import jcs
 import pytest
 
 from spantape import cli, diff
 from spantape._spans import names
-from spantape.errors import NotReplayable, TapeDamaged
+from spantape.errors import NotReplayable, PartialTapeWarning, TapeDamaged
 from spantape.player.player import Player
 from spantape.tape.fingerprint import START, canonical, descriptor, fingerprint
 from spantape.tape.model import Draw
 from spantape.tape.read import read_tape
 from spantape.tape.verify import verify_tape
 from tape_spans import exchange, exchange_span, sealed, span, tool_span
+
+VECTORS = Path(__file__).parent.parent / "vectors" / "tape"
 
 
 def draw_span(index, source="clock", value="12:00", **more):
@@ -49,8 +54,6 @@ def test_draws_stand_between_the_steps(tmp_path):
 
 
 def test_the_fingerprint_chains_draws_and_steps_in_their_order(tmp_path):
-    import hashlib
-
     tape = sealed(tmp_path / "a.tape", spans())
     chain = START
     order = [tape.draws[0], tape.steps[0], tape.draws[1], tape.draws[2], tape.steps[1], tape.draws[3]]
@@ -62,6 +65,35 @@ def test_the_fingerprint_chains_draws_and_steps_in_their_order(tmp_path):
         "source": "random",
         "value": hashlib.sha256(b"0.5").hexdigest(),
     }
+
+
+def test_the_vectors_are_what_a_reader_written_from_their_readme_finds():
+    groups = [
+        json.loads(line)["resourceSpans"][0] for line in (VECTORS / "draws.jsonl").read_bytes().splitlines()
+    ]
+    expected = json.loads((VECTORS / "draws.expected.json").read_text())
+    chain = hashlib.sha256(b"spantape.fingerprint.v1").digest()
+    found, begun = [], 0
+    for group in groups:
+        [one] = group["scopeSpans"][0]["spans"]
+        said = {pair["key"]: next(iter(pair["value"].values())) for pair in one["attributes"]}
+        if said["spantape.kind"] == "draw":
+            value = json.loads(said["spantape.draw.value"])
+            found.append({"before": begun, "source": said["spantape.draw.source"], "value": value})
+            digest = hashlib.sha256(jcs.canonicalize(value)).hexdigest()
+            described = {"kind": "draw", "source": said["spantape.draw.source"], "value": digest}
+        else:
+            described, begun = descriptor(read_step(one["spanId"])), begun + 1
+        chain = hashlib.sha256(chain + jcs.canonicalize(described)).digest()
+    assert found == expected["draws"]
+    assert chain.hex() == expected["fingerprint"]
+
+
+def read_step(span_id):
+    with pytest.warns(PartialTapeWarning):
+        tape = read_tape(VECTORS / "draws.jsonl")
+    assert tape.fingerprint == json.loads((VECTORS / "draws.expected.json").read_text())["fingerprint"]
+    return next(step for step in tape.steps if step.span.span_id == span_id)
 
 
 def test_a_run_without_draws_has_the_fingerprint_of_its_steps(tmp_path):

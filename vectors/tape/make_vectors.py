@@ -18,6 +18,7 @@ from spantape._model import Exchange, Request, Response
 from spantape._spans import names
 from spantape._spans.codec import compress, write_exchange
 from spantape.errors import PartialTapeWarning
+from spantape.tape.build import tape_of
 from spantape.tape.fingerprint import json_digest
 from spantape.tape.journal import MARK
 from spantape.tape.model import ExchangeStep, Span, Step, Tape
@@ -56,6 +57,22 @@ def run() -> list[Span]:
     ]
 
 
+def run_with_draws() -> list[Span]:
+    """The spans of a run that read values: before, between and behind its steps."""
+    exchange, tool = run()[1:3]
+    drawn = (
+        (0, "clock", "2026-01-01T00:00:00Z"),
+        (10, "random", 0.5),
+        (11, "uuid", None),
+        (12, "env", {"é": 1}),
+    )
+    spans = [
+        _span(index, "draw", {names.DRAW_SOURCE: source, names.DRAW_VALUE: json.dumps(value)})
+        for index, source, value in drawn
+    ]
+    return [spans[0], exchange, tool, *spans[1:]]
+
+
 def _span(index: int, kind: str, attributes: dict[str, Any], parent: int | None = None) -> Span:
     own = {names.KIND: kind, names.RUN_ID: RUN, names.STEP: index} if kind else {}
     return Span(
@@ -85,6 +102,12 @@ def expected(tape: Tape) -> dict[str, Any]:
         "spans": len(tape.spans),
         "steps": [_step(step) for step in tape.steps],
     }
+
+
+def expected_draws(tape: Tape) -> dict[str, Any]:
+    """What a reader must find of draws on `tape`."""
+    draws = [{"before": draw.before, "source": draw.source, "value": draw.value} for draw in tape.draws]
+    return {"fingerprint": tape.fingerprint, "draws": draws}
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -160,6 +183,8 @@ def main() -> int:
         "run.expected.json": _json(expected(tape)),
         "unfolded.jsonl": b"".join(map(span_line, spans)),
         "cut.tape.journal": (MARK + frames)[:-20],
+        "draws.jsonl": b"".join(map(span_line, run_with_draws())),
+        "draws.expected.json": _json(expected_draws(tape_of(run_with_draws()))),
         "fingerprint.json": _json({text: json_digest(text) for text in TEXTS}),
         **faults(whole, lines, spans),
     }

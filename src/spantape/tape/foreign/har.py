@@ -125,7 +125,7 @@ def _request(side: Place, notes: Notes) -> tuple[Request, Body]:
         notes.add(f"no method is recorded: {method} is taken", side.at)
     url = side["url"].needed(str)
     headers = _typed(headers, side["postData"]["mimeType"].value)
-    return Request(method, url.partition("#")[0], headers, body.data), body
+    return Request(method, url, headers, body.data), body
 
 
 def _posted(posted: Place, headers: Headers) -> Body:
