@@ -120,8 +120,12 @@ def test_a_request_that_is_too_large_is_refused(collect):
     assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
-def test_a_port_in_use_is_said(collect, tmp_path):
+def test_a_port_in_use_is_said_and_the_other_port_is_left(collect, tmp_path):
     collector, _ = collect()
     taken = address(collector.grpc_endpoint.removeprefix("http://"))
-    with pytest.raises(UsageError, match=r"cannot listen on 127.0.0.1:\d+ .*--grpc 127.0.0.1:0"):
-        Collector(tmp_path / "other", Settings(http=None, grpc=taken)).start()
+    with Collector(tmp_path / "free") as freed:
+        http = address(freed.endpoint.removeprefix("http://"))
+    with pytest.raises(UsageError, match=r"another program listens there.*--grpc 127.0.0.1:0"):
+        Collector(tmp_path / "other", Settings(http=http, grpc=taken)).start()
+    with Collector(tmp_path / "other", Settings(http=http)) as collector:
+        assert collector.endpoint == f"http://{http}"

@@ -8,14 +8,8 @@ from spantape.collect._runs import REF_NUMBERS, Runs
 
 
 def span(trace, number, run="", root=False):
-    return SpanAt(
-        trace.to_bytes(16, "big"),
-        number.to_bytes(8, "big"),
-        run,
-        root,
-        (0, 1),
-        (10 * number, 10 * number + 5),
-    )
+    place = (10 * number, 10 * number + 5)
+    return SpanAt(trace.to_bytes(16, "big"), number.to_bytes(8, "big"), run, root, bool(run), (0, 1), place)
 
 
 class Gathered:
@@ -76,7 +70,9 @@ def test_calls_that_name_one_run_are_one_run_over_all_their_traces():
 def test_spans_that_name_no_run_are_of_their_traces_run_whenever_it_is_named():
     gathered = Gathered()
     gathered.add(span(1, 1), span(2, 2))
+    assert not gathered.runs._open[own(1)].ours
     gathered.add(span(1, 3, "r"), span(1, 4))
+    assert gathered.runs._open["r"].ours
     assert gathered.due(60) == [own(2), "r"]
     assert gathered.spans_of("r") == [1, 3, 4]
 

@@ -18,7 +18,7 @@ from spantape.collect._journal import Journal, number_of, segments_in
 from spantape.collect._known import Known
 from spantape.collect._recover import recovered
 from spantape.collect._runs import Run, Runs
-from spantape.collect._tapes import Job, Written, short_ids_in
+from spantape.collect._tapes import Job, Written, dropped, short_ids_in
 from spantape.collect._workers import Workers, as_failure
 from spantape.collect.events import Event, Failed, Observer, Recovered, Unchanged, Wrote, WroteLines
 from spantape.collect.settings import Settings
@@ -170,7 +170,8 @@ class Engine:
         )
 
     def _write(self, run_id: str, level: int | None) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._written(self._job(self._runs.start(run_id), level)))
+        run = self._runs.start(run_id)
+        task = asyncio.create_task(self._written(self._job(run, level), ours=run.ours))
         self._writes.add(task)
         task.add_done_callback(self._writes.discard)
         return task
@@ -189,9 +190,12 @@ class Engine:
             keep_others=self._settings.keep_others,
         )
 
-    async def _written(self, job: Job) -> None:
+    async def _written(self, job: Job, *, ours: bool) -> None:
         try:
-            written = await asyncio.wrap_future(self._workers.submit(job))
+            if ours or job.keep_others or job.look_up:
+                written = await asyncio.wrap_future(self._workers.submit(job))
+            else:
+                written = dropped(job)
         except Exception as error:  # noqa: BLE001 - whatever a worker came to, the run is kept and tried again
             self._runs.restore(job.run_id, self._clock())
             self._fails("tapes", f"run {job.run_id!r}: {as_failure(error)}")
@@ -289,6 +293,7 @@ class Engine:
             "not stored",
             "tapes",
             "lines",
+            "dropped",
         )
         now = {
             "open_runs": self._runs.open_runs,
@@ -307,6 +312,7 @@ class Engine:
         event = _event(written)
         self._counts["tapes"] += isinstance(event, Wrote)
         self._counts["lines"] += isinstance(event, WroteLines)
+        self._counts["dropped"] += written.kind == "dropped"
         if event is not None:
             self._tell(event)
 

@@ -33,6 +33,7 @@ class SpanAt(NamedTuple):
     span_id: bytes
     run_id: str  # "" where the span names none
     is_root: bool
+    is_ours: bool
     head: tuple[int, int]
     place: tuple[int, int]
 
@@ -104,7 +105,7 @@ def _take(export: Export, spans: Iterable[tuple[Span, tuple[int, int], tuple[int
             )
             continue
         is_root = kind == "run" or (kind != "exchange" and not any(span.parent_span_id))
-        export.spans.append(SpanAt(span.trace_id, span.span_id, run_id, is_root, head, place))
+        export.spans.append(SpanAt(span.trace_id, span.span_id, run_id, is_root, bool(kind), head, place))
     export.rejected = len(reasons)
     more = f"; and {len(reasons) - _NAMED} more" if len(reasons) > _NAMED else ""
     export.why = "; ".join(reasons[:_NAMED]) + more

@@ -37,6 +37,7 @@ class Run:
     id: str
     touched: float
     rooted: bool = False
+    ours: bool = False
     failures: int = 0
     retry_at: float = 0.0
     refs: array[int] = field(default_factory=lambda: array("Q"))
@@ -55,6 +56,7 @@ class Run:
                 self.seen[key] = None
         self.traces |= other.traces
         self.rooted |= other.rooted
+        self.ours |= other.ours
 
 
 class Runs:
@@ -106,6 +108,7 @@ class Runs:
         run.seen[key] = None
         run.traces.add(span.trace_id)
         run.rooted |= span.is_root
+        run.ours |= span.is_ours
         run.touched = now
         self._queue(run)
         self._in_segment[place.segment] += 1

@@ -109,10 +109,15 @@ def _put(job: Job, found: _Found) -> Written:
         return Written("unchanged", job.run_id, job.traces, 0, path, late=True)
     if not any(names.KIND in span.attributes for span in spans):
         if not job.keep_others:
-            return Written("dropped", job.run_id, job.traces, added)
+            return dropped(job)
         lines = [line for line, _ in found.recording.lines]
         return _put_lines(job, lines, "", into=next(iter(found.others), None), spans=spans, added=added)
     return _put_tape(job, found, added)
+
+
+def dropped(job: Job) -> Written:
+    """What became of a run that nobody wants kept."""
+    return Written("dropped", job.run_id, job.traces, 0)
 
 
 def _put_tape(job: Job, found: _Found, added: int) -> Written:

@@ -201,8 +201,9 @@ class Collector:
         self._loop, self._ending = asyncio.get_running_loop(), asyncio.Event()
         lock = self._locked()
         try:
-            http = None if self.settings.http is None else open_socket(self.settings.http, "http")
-            await self._serve_locked(http, self._ending)
+            with contextlib.ExitStack() as opened:
+                http = self.settings.http and opened.enter_context(open_socket(self.settings.http, "http"))
+                await self._serve_locked(http, self._ending)
         finally:
             lock.release()
 

@@ -60,6 +60,10 @@ class Settings:
     received (reading them takes a few times that); `max_journal_bytes` and `max_open_spans` what is stored and in no file yet. Past half of the latter two,
     runs are written though they are not whole; at their limit, senders are asked to come again later.
 
+    Traces without a span of ours are dropped unless `keep_others`. What is acknowledged survives a power cut with
+    `fsync`, the end of the process always. `workers` processes write tapes (a script that starts some needs a
+    `__main__` guard); 0 is a thread of this one.
+
     Raises:
         UsageError: a number is not above 0 (times: not 0 or above), or the token is none.
     """
