@@ -145,6 +145,12 @@ def test_options_and_streams_are_written_as_each_api_has_them():
         compose_request("cohere", Wanted())
 
 
+def test_a_gateways_prefix_is_no_part_of_the_model():
+    """LiteLLM's spans say `openai/gpt-4o`, and it sends `gpt-4o`."""
+    one, other = (meaning(Asked(model=model), []) for model in ("openai/gpt-4o", "gpt-4o"))
+    assert one.key() == other.key()
+
+
 def test_requests_for_embeddings_mean_their_texts():
     inputs = [{"role": "user", "parts": [{"type": "text", "content": each}]} for each in ("one", "two")]
     found = meant("openai.embeddings", Wanted("e", inputs))

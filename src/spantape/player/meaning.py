@@ -1,7 +1,7 @@
 """What a request means, whatever wire API it speaks: a model, a system prompt, what was said, and the tools.
 
 Two requests mean the same when these agree. What APIs spell differently is taken out: where the system prompt stands, how
-messages are split, the ids of tool calls (told by their order), blanks in texts, whether JSON in a text is an object. A
+messages are split, the ids of tool calls (told by their order), a gateway's prefix of the model, blanks in texts, whether JSON in a text is an object. A
 model's reasoning is not part of it: programs send it back or not. Pure; `ask` of the dialect does the reading.
 """
 
@@ -90,7 +90,7 @@ def meaning(
     instructions += [text for speaker, text in said if speaker == "system" and isinstance(text, str)]
     return Meaning(
         operation=asked.operation or "",
-        model=asked.model or "",
+        model=_model(asked),
         system=" ".join(filter(None, instructions)),
         messages=tuple(_merged(turn for turn in said if turn[0] != "system")),
         tools=tuple(sorted(str(tool.get("name") or "") for tool in tools)),
@@ -106,7 +106,12 @@ def _of_embeddings(asked: Asked, body: bytes) -> Meaning:
         given = None
     texts = given if isinstance(given, list) else [given]
     said = tuple(("user", _plain(text)) for text in texts)
-    return Meaning("embeddings", asked.model or "", "", said, (), ())
+    return Meaning("embeddings", _model(asked), "", said, (), ())
+
+
+def _model(asked: Asked) -> str:
+    """The model without the prefix that gateways put before it: `openai/gpt-4o` is `gpt-4o` on the wire."""
+    return (asked.model or "").rpartition("/")[2]
 
 
 def _turns(messages: Iterable[Message]) -> Iterator[tuple[str, Any]]:
