@@ -92,7 +92,7 @@ def _headers(stated: str, given: Sequence[str]) -> tuple[tuple[str, str], ...]:
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise UsageError(f"got the header {name!r}, expected NAME=VALUE")
+            raise UsageError("got a header without a name or a value, expected NAME=VALUE")
         headers[name.strip().lower()] = value.strip()
     return tuple(headers.items())
 
