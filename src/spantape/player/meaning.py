@@ -1,8 +1,9 @@
 """What a request means, whatever wire API it speaks: a model, a system prompt, what was said, and the tools.
 
-Two requests mean the same when these agree. What APIs spell differently is taken out: where the system prompt stands, how
-messages are split, the ids of tool calls (told by their order), a gateway's prefix of the model, blanks in texts, whether JSON in a text is an object. A
-model's reasoning is not part of it: programs send it back or not. Pure; `ask` of the dialect does the reading.
+Two requests mean the same when these agree. What APIs spell differently is taken out: where the system prompt
+stands, how messages are split, the ids of tool calls (told by their order), a gateway's prefix of the model, blanks
+in texts, whether JSON in a text is an object. A model's reasoning is not part of it: programs send it back or not.
+Pure; `ask` of the dialect does the reading.
 """
 
 from __future__ import annotations

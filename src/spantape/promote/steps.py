@@ -30,14 +30,12 @@ OURS: Final = "spantape"
 
 _HOSTS: Final = {"openai": "https://api.openai.com", "anthropic": "https://api.anthropic.com"}
 _UNKNOWN_HOST: Final = "https://unrecorded.invalid"
-_KINDS: Final = ("exchange", "tool", "agent")
 _KEYFRAME_EVERY: Final = 64
 _CLIENT: Final = 3
 _HEADERS: Final = (
     ("content-type", "application/json"),
     (ATTEMPT_HEADER, "0"),  # one span covers all attempts of a call, so the next span is another call
 )
-_MODEL_SPAN: Final = (names.OPERATION, names.PROVIDER, names.REQUEST_MODEL)
 
 
 @dataclass(frozen=True, slots=True)
