@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExportResult
 
 from collect_requests import agent_run, otlp_json, protobuf, raw_span, request
 from spantape.collect import Collector, Settings, _journal, address
+from spantape.collect._sockets import open_socket
 from spantape.tape.read import read_tape
 
 PROTOBUF = {"content-type": "application/x-protobuf"}
@@ -275,6 +276,15 @@ def test_the_other_internet_protocol_is_listened_on_too(collect):
     collector, client = collect(http=address("[::1]:0"))
     assert collector.endpoint.startswith("http://[::1]:")
     assert client.get("/healthz").status_code == 200
+
+
+def test_answers_in_two_pieces_are_not_held_back():
+    with (
+        open_socket(address("127.0.0.1:0"), "http") as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as accepted,
+    ):
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_health_is_json(client):
