@@ -39,7 +39,7 @@ def matches(
     judge: Judge | None = None,
     language: str | None = None,
 ) -> Match:
-    """Return whether one text says what another says: `assert matches(answer, "…")`.
+    """Whether one text says what another says, for use in an `assert`.
 
     Only "same" is true; "inconclusive" fails like "different". The result's `comparison` has score and findings; see
     `compare` for what is compared and how.

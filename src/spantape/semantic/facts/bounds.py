@@ -22,6 +22,7 @@ _TRAILING = (
 
 
 def mark_bounds(quantity: Quantity, document: Document) -> None:
+    """Mark a quantity with the bound and the roundness that the words around it give."""
     tokens = document.tokens
     sentence = tokens[quantity.start].sentence
     starts = [

@@ -37,7 +37,7 @@ _FAINT = frozenset(
 
 def compare_gap(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
     """Return a finding where one text has words that deny by themselves and the other has nothing that denies."""
-    here, there = _denying(expected), _denying(actual)
+    here, there = _denying(expected, alignment.flipped), _denying(actual, _images(alignment))
     if bool(here) == bool(there):
         return []
     table = alignment.to_actual if here else alignment.to_expected
@@ -49,11 +49,19 @@ def compare_gap(expected: Known, actual: Known, alignment: Alignment) -> list[Fi
     return [Finding("negative_gap", said if here else "", said if there else "", 1.0, message)]
 
 
-def _denying(known: Known) -> dict[str, int]:
+def _images(alignment: Alignment) -> set[int]:
+    return {alignment.to_actual[place] for place in alignment.flipped}
+
+
+def _denying(known: Known, flipped: set[int]) -> dict[str, int]:
     document = known.document
     places = negative_words(document)
     words = {document.tokens[place].low: place for place in places if document.tokens[place].weight}
-    words |= {document.tokens[denial.start].low: denial.start for denial in known.denials}
+    words |= {
+        document.tokens[denial.start].low: denial.start
+        for denial in known.denials
+        if not flipped & set(denial.scope)
+    }
     return {word: place for word, place in words.items() if word not in _FAINT}
 
 

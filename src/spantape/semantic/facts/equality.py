@@ -25,18 +25,11 @@ def same_quantity(one: Quantity, other: Quantity) -> bool:
 def _comparable(one: Quantity, other: Quantity) -> tuple[float, float, float, float]:
     """Both in one dimension; not-a-number where they measure different things."""
     dims = {one.dimension, other.dimension}
-    if (
-        one.dimension == other.dimension
-        or dims == {"celsius", "degree"}
-        or dims == {"fahrenheit", "degree"}
-        or dims == {"", "ratio"}
-    ):
+    if len(dims) == 1 or dims in ({"celsius", "degree"}, {"fahrenheit", "degree"}, {"", "ratio"}):
         return one.low, one.high, other.low, other.high
     if dims == {"celsius", "fahrenheit"}:
         return (*_celsius(one), *_celsius(other))
     if "" in dims and not any(dimension.startswith("money") for dimension in dims):
-        return one.written, one.written, other.written, other.written
-    if dims == {"workday", "time"}:
         return one.written, one.written, other.written, other.written
     if "" in dims:
         return one.low, one.high, other.low, other.high

@@ -54,6 +54,8 @@ def deny(document: Document) -> list[Denial]:
             denial = Denial(at, end, _scope(document, at, end), until=_until(document, end))
             if not _doubles(denials, denial, document):
                 denials.append(denial)
+                for token in document.tokens[at:end]:
+                    token.weight = 0.0
                 for place in denial.scope:
                     document.tokens[place].sign *= -1
         at = max(at + 1, end)

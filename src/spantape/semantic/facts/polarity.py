@@ -84,39 +84,50 @@ def compare_contradictions(expected: Known, actual: Known, alignment: Alignment)
     """Return the findings on what a text adds that denies what it took over, as in `free of charge. A fee is taken.`."""
     tokens = actual.document.tokens
     images = set(alignment.to_actual.values())
-    clauses: dict[int, list[int]] = {}
-    for token in tokens:
-        if token.weight:
-            clauses.setdefault(token.clause, []).append(token.place)
-    extra = {
-        clause
-        for clause, places in clauses.items()
-        if sum(place not in images for place in places) * 2 > len(places)
-    }
-    ends: dict[int, set[int]] = {}
-    signs: dict[str, set[int]] = {}
-    for unit in expected.document.units:
-        for sense in unit.senses:
-            if sense.kind == "axis":
-                ends.setdefault(sense.line, set()).add(
-                    sense.pole if expected.document.tokens[unit.start].sign > 0 else 1 - sense.pole
-                )
-    for token in expected.document.tokens:
-        if token.weight >= 1:
-            signs.setdefault(token.key, set()).add(token.sign)
+    extra = _extra_clauses(tokens, images)
+    ends, signs = _ends_told(expected), _signs_told(expected)
     findings = []
     for unit in actual.document.units:
         token = tokens[unit.start]
-        if token.clause not in extra or unit.start in images or token.fact >= 0 or not _says(tokens, unit):
-            continue
-        against = _against(unit, token.sign, ends) or (
-            token.weight >= 1 and token.key in signs and token.sign not in signs[token.key]
-        )
-        if against:
+        new = token.clause in extra and unit.start not in images and token.fact < 0 and _says(tokens, unit)
+        turned = token.weight >= 1 and token.sign not in signs.get(token.key, {token.sign})
+        if new and (turned or _against(unit, token.sign, ends)):
             said = actual.document.said(unit.start, unit.end)
             message = f"contradiction: '{said}' added, in '{actual.document.sentence(token.sentence)}'"
             findings.append(Finding("contradiction", "", said, 1.0, message))
     return findings[:3]
+
+
+def _extra_clauses(tokens: list[Token], images: set[int]) -> set[int]:
+    """The clauses of which most stands for nothing on the other side."""
+    clauses: dict[int, list[int]] = {}
+    for token in tokens:
+        if token.weight:
+            clauses.setdefault(token.clause, []).append(token.place)
+    return {
+        clause
+        for clause, places in clauses.items()
+        if sum(place not in images for place in places) * 2 > len(places)
+    }
+
+
+def _ends_told(known: Known) -> dict[int, set[int]]:
+    """The ends of axes that a text states, denials reckoned in."""
+    ends: dict[int, set[int]] = {}
+    for unit in known.document.units:
+        sign = known.document.tokens[unit.start].sign
+        for sense in unit.senses:
+            if sense.kind == "axis":
+                ends.setdefault(sense.line, set()).add(sense.pole if sign > 0 else 1 - sense.pole)
+    return ends
+
+
+def _signs_told(known: Known) -> dict[str, set[int]]:
+    signs: dict[str, set[int]] = {}
+    for token in known.document.tokens:
+        if token.weight >= 1:
+            signs.setdefault(token.key, set()).add(token.sign)
+    return signs
 
 
 def _says(tokens: list[Token], unit: Unit) -> bool:

@@ -49,7 +49,7 @@ _BETWEEN = frozenset(
     ["-", "to", "bis", "à", "a", "~", "〜", "or", "oder", "ou", "o", "et", "and", "und", "から", "से", "tot"]
 )
 
-_MINUS = frozenset({"minus", "moins", "menos", "meno", "min", "零下", "マイナス", "माइनस", "−"})
+_MINUS = frozenset({"minus", "moins", "menos", "meno", "min", "零下", "マイナス", "माइनस", "\u2212"})
 
 _BELOW_ZERO = frozenset({"below", "unter", "sous", "bajo", "sotto"})
 
@@ -146,29 +146,33 @@ class _Reader:
             return self.fraction(at, at, 1.0)
         if low in _TIMES:
             return self.add(_TIMES[low], _TIMES[low], "", at, at + 1, soft=True)
-        if low in _ARTICLES:
-            ordinal = _PLACES.get(self.low(at + 1), 0)
-            if low in {"every", "each"} and ordinal > 2 and self.unit(at + 2)[0] is None:
-                return self.add(1 / ordinal, 1 / ordinal, "ratio", at, at + 2)
-            whole = low not in {"per", "each", "every"} and len(self.low(at + 1)) > 3
-            magnitude = magnitude_of(self.low(at + 1)) if whole else None
-            if magnitude:
-                return self.counted(at, at + 1, magnitude)
-            if self.low(at + 1) in _HALVES and self.fractional(at + 1):
-                return self.fraction(at, at + 1, 1.0)
-            unit, end = self.unit(at + 1)
-            if unit is not None and unit.dimension in {"time", "month"} and self.low(at + 1) not in AMBIGUOUS:
-                if self.low(end) in {"or", "oder", "ou", "o"} and self.number(end + 1) == 2:
-                    return self.add(unit.factor, 2 * unit.factor, unit.dimension, at, end + 2)
-                low_value, end = self.and_a_half(1.0, end)
-                return self.add(
-                    low_value * unit.factor,
-                    low_value * unit.factor,
-                    unit.dimension,
-                    at,
-                    end,
-                    soft=low_value == 1,
-                )
+        return self.after_article(at) if low in _ARTICLES else at
+
+    def after_article(self, at: int) -> int:
+        """`a dozen`, `every fifth`, `a quarter of`, `an hour`: what an article may begin."""
+        low = self.low(at)
+        ordinal = _PLACES.get(self.low(at + 1), 0)
+        if low in {"every", "each"} and ordinal > 2 and self.unit(at + 2)[0] is None:
+            return self.add(1 / ordinal, 1 / ordinal, "ratio", at, at + 2)
+        whole = low not in {"per", "each", "every"} and len(self.low(at + 1)) > 3
+        magnitude = magnitude_of(self.low(at + 1)) if whole else None
+        if magnitude:
+            return self.counted(at, at + 1, magnitude)
+        if self.low(at + 1) in _HALVES and self.fractional(at + 1):
+            return self.fraction(at, at + 1, 1.0)
+        unit, end = self.unit(at + 1)
+        if unit is not None and unit.dimension in {"time", "month"} and self.low(at + 1) not in AMBIGUOUS:
+            if self.low(end) in {"or", "oder", "ou", "o"} and self.number(end + 1) == 2:
+                return self.add(unit.factor, 2 * unit.factor, unit.dimension, at, end + 2)
+            low_value, end = self.and_a_half(1.0, end)
+            return self.add(
+                low_value * unit.factor,
+                low_value * unit.factor,
+                unit.dimension,
+                at,
+                end,
+                soft=low_value == 1,
+            )
         return at
 
     def fractional(self, at: int) -> bool:
@@ -188,7 +192,7 @@ class _Reader:
             after += 1
         if after > at + 1 or self.unit(after)[0] is not None:
             unit, end = self.unit(after)
-            if unit is not None and unit.dimension not in {"ratio"}:
+            if unit is not None and unit.dimension != "ratio":
                 return self.add(value * unit.factor, value * unit.factor, unit.dimension, start, end)
             magnitude = magnitude_of(self.low(after)) if len(self.low(after)) > 4 else None
             if magnitude:
@@ -314,18 +318,17 @@ class _Reader:
             return None, at  # a place in a row: the 19th century
         if self.low(at) == "m" and self.low(at - 2) in {"h", "hr", "hrs"}:
             return unit_named("min"), at + 1
-        national = self.national(at)
-        if national is not None:
-            return national
+        return self.national(at) or self.named_unit(at)
+
+    def named_unit(self, at: int) -> tuple[Unit | None, int]:
+        """The unit of the table that begins at a token, and where it ends."""
         for size in (3, 2, 1):
             name = " ".join(token.text for token in self.tokens[at : at + size])
             unit = unit_named(name.replace("° ", "°"))
-            if unit is None:
-                continue
-            end = at + size
-            if unit.dimension == "degree" and self.low(end) in _DEGREES:
-                return Unit(_DEGREES[self.low(end)], 1.0), end + 1
-            return unit, end
+            if unit is not None and unit.dimension == "degree" and self.low(at + size) in _DEGREES:
+                return Unit(_DEGREES[self.low(at + size)], 1.0), at + size + 1
+            if unit is not None:
+                return unit, at + size
         return None, at
 
     def national(self, at: int) -> tuple[Unit, int] | None:

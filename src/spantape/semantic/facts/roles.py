@@ -12,6 +12,7 @@ from spantape.semantic.facts.parts import ORDER, PERSONS, Part, parts_of
 from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
+_COMPARING = frozenset({"more", "less", "fewer", "better", "worse"})
 _PLAYERS = 14  # words of one sentence whose parts are compared
 
 _PARTIES = frozenset({"agent", "other", "to", "on", "for", "with", "from"})
@@ -123,12 +124,29 @@ def _compared_backwards(expected: Document, actual: Document) -> bool:
     )
 
 
+def told_backwards(expected: Known, actual: Known, alignment: Alignment) -> bool:
+    """Whether a comparison is told from its other end: `A is larger than B`, `B is smaller than A`."""
+    if not _compared_backwards(expected.document, actual.document):
+        return False
+    here, there = parts_of(expected.document), parts_of(actual.document)
+    moved = [(part.role, there[alignment.to_actual[place]].role) for place, part in here.items()
+             if part.named and alignment.to_actual.get(place) in there]  # fmt: skip
+    return any(one == "than" != other for one, other in moved) and any(
+        one != "than" == other for one, other in moved
+    )
+
+
+def is_comparative(word: str) -> bool:
+    """Whether a word compares: `more`, `less`, and what ends in -er."""
+    return word.lower().endswith("er") or word.lower() in _COMPARING
+
+
 def _comparative(document: Document) -> dict[int, int]:
     """The axes, and their ends, of the words before the first `than`."""
     place = next((token.place for token in document.tokens if token.low == "than"), 0)
     poles: dict[int, int] = {}
     for token in document.tokens[max(0, place - 8) : place]:
-        if token.low.endswith("er") or token.low in {"more", "less", "fewer", "better", "worse"}:
+        if is_comparative(token.low):
             poles.update({sense.line: sense.pole for sense in token.senses if sense.kind == "axis"})
     return poles
 

@@ -13,7 +13,7 @@ _DROPPED = re.compile(
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]?){3,}$", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^(?=[^\n]*--)[ \t:|-]+$", re.MULTILINE)
-_BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦–—>]|\d{1,2}[.)]|#{1,6})[ \t]+(?=\S)", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦\u2013\u2014>]|\d{1,2}[.)]|#{1,6})[ \t]+(?=\S)", re.MULTILINE)
 _LETTERED = re.compile(r"(?<![\w)])\((?:[a-z]|[ivx]{1,4}|\d{1,2})\)(?= )")
 _TAG = re.compile(
     r"</?(?:[abipqsu]|b[rq]|h[1-6r]|[ou]l|li|div|span|em|strong|code|pre|t[dhr]|table|tbody|thead|sup|sub)(?: [^<>\n]{0,200})? ?/?>",

@@ -192,19 +192,15 @@ def _is_name(token: Token, words: Lexicon, language: str) -> bool:
 
 
 def _weight(token: Token, words: Lexicon, language: str) -> float:
-    if token.kind in _PASSED:
+    if token.kind in _PASSED or token.low in words.job("stop") or token.low in words.job("negator"):
         return 0.0
-    if token.kind == "word":
-        if token.low in words.job("stop") or token.low in words.job("negator"):
-            return 0.0
-        if token.name:
-            return 1.5
-        if token.low in words.job("light") or token.key in words.job("light"):
-            return 0.4
-        if language in SEGMENTED and len(token.text) == 1:
-            return 0.0 if "\u3040" <= token.text <= "\u309f" else 0.5
-        return 1.0
-    return 1.5 if token.name else 0.0
+    if token.name or token.kind != "word":
+        return 1.5 if token.name else 0.0
+    if token.low in words.job("light") or token.key in words.job("light"):
+        return 0.4
+    if language in SEGMENTED and len(token.text) == 1:
+        return 0.0 if "\u3040" <= token.text <= "\u309f" else 0.5
+    return 1.0
 
 
 def _units(tokens: list[Token], found: list[list[tuple[str, int]]], words: Lexicon) -> list[Unit]:

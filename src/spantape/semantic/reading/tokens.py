@@ -158,10 +158,8 @@ def _sentence_glue(piece: str) -> Iterator[tuple[str, str]]:
 def _with_digits(piece: str, language: str) -> Iterator[tuple[str, str]]:
     if _DATE.fullmatch(piece):
         yield "date", piece
-    elif _NUMBER.fullmatch(piece):
+    elif _NUMBER.fullmatch(piece) or _FRACTION.fullmatch(piece):
         yield ("code" if piece.count(".") > 1 and value_of(piece, language) is None else "number"), piece
-    elif _FRACTION.fullmatch(piece):
-        yield "number", piece
     elif found := _HOURS.fullmatch(piece):
         yield from zip(("number", "word", "number", "word"), (found[1], "h", found[2], "min"), strict=True)
     elif _SPAN.fullmatch(piece):
