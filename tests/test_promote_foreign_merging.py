@@ -72,7 +72,7 @@ def test_a_framework_over_an_instrumentation_is_one_step_a_call():
     assert [step.kind for step in found] == ["agent", "exchange", "tool", "exchange"]
     for step in found:
         if step.kind == "exchange":
-            assert step.sources == ("pydantic-ai", "OpenLLMetry")
+            assert step.sources == ("pydantic-ai", "OpenLLMetry") == step.span.attributes[names.SOURCES]
             assert (step.grade, len(step.merged)) == ("reconstructed", 2)
 
 

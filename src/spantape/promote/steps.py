@@ -138,10 +138,8 @@ class _Maker:
         if own and graded.grade == "skeleton":
             return self._exact(own, group.foreign)
         ids = (*(step.span.span_id for step, _ in own), *(call.span.span_id for call in group.foreign))
-        step = self._of_call(best, graded)
-        told = [*group.foreign, *((OURS,) if own else ())]
-        sources = _names(each if isinstance(each, str) else each.source for each in told)
-        return [replace(step, sources=sources, merged=ids)]
+        sources = _names((*(call.source for call in group.foreign), *((OURS,) if own else ())))
+        return [replace(self._of_call(best, graded, sources), merged=ids)]
 
     def _exact(
         self, own: Sequence[tuple[ExchangeStep, Graded]], foreign: Sequence[ForeignCall]
@@ -155,14 +153,14 @@ class _Maker:
             made[-1] = replace(last, span=_with_usage(last.span, foreign), sources=sources, merged=ids)
         return made
 
-    def _of_call(self, call: ForeignCall, graded: Graded) -> PromotedStep:
+    def _of_call(self, call: ForeignCall, graded: Graded, sources: tuple[str, ...]) -> PromotedStep:
         attributes: dict[str, Any] = {
             names.FORMAT: names.FORMAT_VERSION,
             names.KIND: "exchange",
             names.RUN_ID: self._run_id,
             names.GRADE: graded.grade,
             names.GRADE_REASONS: graded.reasons,
-            names.SOURCES: (call.source,),
+            names.SOURCES: sources,
             **_told(call),
         }
         if graded.unrecorded:
@@ -176,7 +174,7 @@ class _Maker:
             "exchange",
             graded.grade,
             span,
-            (call.source,),
+            sources,
             (call.span.span_id,),
             graded.reasons,
             graded.unrecorded,
