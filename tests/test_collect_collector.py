@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -552,6 +554,14 @@ def test_ended_requests_are_refused_by_who_still_has_them(collect):
     run.collector._engine.refuse()
     with pytest.raises(Closing, match="being stopped"), run.collector._engine.room():
         pass
+
+
+def test_reading_what_a_collector_left_needs_no_server():
+    code = "import sys, spantape.collect._segment, spantape.collect; print({'uvicorn', 'grpc'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        spantape.collect.Nothing  # noqa: B018 - the access is what is tested
 
 
 def test_no_thread_stays_behind(collect):

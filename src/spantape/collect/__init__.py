@@ -14,6 +14,8 @@ of their traces; a trace without any is kept as OTLP JSON lines (`*.otlp.jsonl`)
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from spantape.collect.events import (
     Event,
     Failed,
@@ -28,14 +30,8 @@ from spantape.collect.events import (
 from spantape.collect.settings import Address, Settings, address
 from spantape.errors import UsageError
 
-try:
+if TYPE_CHECKING:
     from spantape.collect.collector import Collector
-except ModuleNotFoundError as error:
-    if error.name is None or error.name.startswith("spantape"):
-        raise
-    raise UsageError(
-        f"collecting needs the package {error.name!r}: pip install 'spantape[collect]'"
-    ) from error
 
 __all__ = [
     "Address",
@@ -52,3 +48,18 @@ __all__ = [
     "address",
     "json_line",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`Collector`, whose servers are loaded when it is asked for: they are an extra."""
+    if name != "Collector":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from spantape.collect.collector import Collector
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.startswith("spantape"):
+            raise
+        raise UsageError(
+            f"collecting needs the package {error.name!r}: pip install 'spantape[collect]'"
+        ) from error
+    return Collector
