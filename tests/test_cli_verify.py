@@ -64,9 +64,12 @@ def test_tapes_of_the_same_behaviour_do_not_differ(spantape, recorded, tmp_path)
     assert (shown.code, shown.out) == (0, "no difference in 3 steps\n")
     assert spantape("diff", recorded, again, "--json").json() == {
         "equal": True,
+        "tolerance": "byte",
         "first_steps": 3,
         "second_steps": 3,
         "differences": [],
+        "draws": [],
+        "tolerated": [],
     }
 
 
@@ -88,5 +91,12 @@ def test_a_step_that_only_one_side_has_is_told(spantape, tmp_path):
     shown = spantape("diff", tmp_path / "one.tape", tmp_path / "two.tape", "--json")
     assert shown.code == 1
     assert shown.json()["differences"] == [
-        {"change": "added", "first": None, "second": 1, "name": "POST /v1/chat/completions", "fields": []}
+        {
+            "change": "added",
+            "first": None,
+            "second": 1,
+            "name": "POST /v1/chat/completions",
+            "severity": None,
+            "fields": [],
+        }
     ]
