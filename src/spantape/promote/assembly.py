@@ -108,7 +108,7 @@ class Assembly:
         self._made = tempfile.TemporaryDirectory(prefix="spantape-promote-", dir=directory)
         folder = Path(self._made.name)
         self._data = (folder / "spans").open("w+b")
-        self._index = sqlite3.connect(folder / "index.db", isolation_level=None, check_same_thread=False)
+        self._index = sqlite3.connect(folder / "index.db", isolation_level=None)
         for setting in ("journal_mode=OFF", "synchronous=OFF", f"cache_size=-{CACHE_KIB}", "temp_store=FILE"):
             self._index.execute(f"PRAGMA {setting}")
         self._index.executescript(_TABLES)

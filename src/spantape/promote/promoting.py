@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
@@ -27,8 +25,6 @@ from spantape.tape.otlp import span_line
 State = Literal["promoted", "partial", "waits", "refused", "other", "unwanted"]
 
 _BESIDE: Final = ("run", "draw")  # kinds of our spans that are no steps, and belong on the tape
-_WORKERS: Final = 2
-_IN_FLIGHT: Final = 4  # runs that are in memory at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,28 +112,14 @@ def _gather(sources: Iterable[str], assembly: Assembly, told: Told, *, skip_dama
 def _each(
     assembly: Assembly, asked: Asked, told: Told, done: Callable[[Tape], None] | None
 ) -> Iterator[Outcome]:
-    """The outcomes, in order; compressing and syncing of one tape goes on beside the reading of the next."""
-    running: deque[Future[tuple[Outcome, Tape | None]]] = deque()
+    # one run after another: a second thread would only wait for the interpreter's lock, which was measured
     written = Directory(asked.to)
-
-    def finished() -> Outcome:
-        outcome, tape = running.popleft().result()
+    for gathered in assembly.gathered():
+        outcome, tape = promote_run(gathered, asked, written)
         told.runs += 1
         if tape is not None and done is not None:
             done(tape)
-        return outcome
-
-    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="spantape-promote") as pool:
-        try:
-            for gathered in assembly.gathered():
-                running.append(pool.submit(promote_run, gathered, asked, written))
-                if len(running) >= _IN_FLIGHT:
-                    yield finished()
-            while running:
-                yield finished()
-        finally:
-            for future in running:
-                future.cancel()
+        yield outcome
 
 
 def promote_run(gathered: Gathered, asked: Asked, written: Directory) -> tuple[Outcome, Tape | None]:

@@ -35,7 +35,7 @@ Key = tuple[str, str]
 
 
 class Directory:
-    """The tapes in `path`, which is made when the first is written. Safe to use from many threads, a run in each."""
+    """The tapes in `path`, which is made when the first is written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
