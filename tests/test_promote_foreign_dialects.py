@@ -465,3 +465,19 @@ def test_a_request_that_two_apis_could_have_is_of_the_one_that_answered():
     assert read(span(told)).api == "openai.chat"
     failed = {**told, "output.value": None}
     assert read(span({**failed, "llm.provider": "anthropic"})).api == "anthropic.messages"
+
+
+@pytest.mark.parametrize("vector", [True, "x", (), ("a",), 3.5])
+def test_what_is_no_vector_is_none(vector):
+    told = {
+        "openinference.span.kind": "EMBEDDING",
+        "embedding.model_name": "e",
+        "embedding.embeddings.0.embedding.text": "one",
+        "embedding.embeddings.0.embedding.vector": vector,
+    }
+    assert (
+        only(span(told))
+        .reasons[0]
+        .startswith("vectors: the span does not hold them (to keep it: OPENINFERENCE")
+    )
+    assert only(span({**told, "embedding.embeddings.0.embedding.vector": (0.5, 1)})).grade == "reconstructed"

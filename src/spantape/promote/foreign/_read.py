@@ -16,7 +16,7 @@ from spantape._dialects.openai_responses import RESPONSES
 from spantape.promote.foreign import _facts
 from spantape.promote.foreign._call import ForeignCall, Loss, Part
 from spantape.promote.foreign._messages import empty_inputs, has_gap, without_system
-from spantape.promote.foreign._values import UNREADABLE, has_mask, is_mask, loose, objects, parsed
+from spantape.promote.foreign._values import UNREADABLE, has_mask, is_mask, is_vector, loose, objects, parsed
 from spantape.tape.model import Span
 
 DIALECTS: Final[Mapping[str, tuple[Dialect, str]]] = {
@@ -37,6 +37,7 @@ _OBJECTS: Final = {
     "list": "openai.embeddings",
 }
 LANGCHAIN: Final = Loss("result", "LangChain's message of it was recorded, not the value")
+_KEEPS_VECTORS: Final = ("OpenInference", "Vercel AI SDK")
 _SUSPICIOUS: Final = 64  # characters from which equal lengths are no accident
 _USUAL_FROM: Final = 128  # characters from which a usual limit is none either
 
@@ -177,8 +178,8 @@ def with_response(call: ForeignCall, api: str, raw: Mapping[str, Any]) -> Foreig
 
 
 def _vectors(raw: Mapping[str, Any]) -> list[list[float]]:
-    found = [item.get("embedding") for item in objects(raw.get("data"))]
-    return [vector for vector in found if isinstance(vector, list)]
+    found: list[Any] = [item.get("embedding") for item in objects(raw.get("data"))]
+    return found if all(map(is_vector, found)) else []
 
 
 # --- what is lost ----------------------------------------------------------------------------------------------------
@@ -223,11 +224,17 @@ def _absent(call: ForeignCall, setting: str) -> Iterator[Loss]:
         yield Loss("input messages", why, input=True)
     if not answered and False not in known:
         if call.operation == "embeddings":
-            yield Loss("vectors", f"{call.source} does not record them")
+            yield _no_vectors(call, setting)
         else:
             yield _missing("output messages", setting if call.messages is None else "", call)
     elif call.outputs and _is_cut_short(call):
         yield Loss("output messages", "they are empty, though the model wrote tokens")
+
+
+def _no_vectors(call: ForeignCall, setting: str) -> Loss:
+    if call.source in _KEEPS_VECTORS:
+        return Loss("vectors", "the span does not hold them", setting)
+    return Loss("vectors", f"{call.source} does not record them")
 
 
 def _missing(what: str, setting: str, call: ForeignCall, *, input: bool = False) -> Loss:  # noqa: A002 - the word of `Loss`

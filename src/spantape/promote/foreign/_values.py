@@ -113,6 +113,11 @@ def _listed(tree: Any) -> Any:
     return {name: _listed(inner) for name, inner in tree.items()}
 
 
+def is_vector(value: Any) -> bool:
+    """Whether the value is an embedding: a list of numbers."""
+    return isinstance(value, list) and value != [] and all(type(item) in (int, float) for item in value)
+
+
 def objects(value: Any) -> Iterator[dict[str, Any]]:
     """The dicts in a list."""
     return (item for item in value if isinstance(item, dict)) if isinstance(value, list) else iter(())

@@ -31,9 +31,11 @@ from spantape.promote.foreign._values import (
     gathered,
     has_mask,
     is_mask,
+    is_vector,
     loose,
     objects,
     parsed,
+    plain,
     text,
 )
 from spantape.promote.foreign.events import Event
@@ -220,11 +222,11 @@ def _embedding(span: Span) -> ForeignCall:
     )
     found = [item.get("embedding") for item in gathered(span.attributes, "embedding.embeddings")]
     texts = [item.get("text") for item in objects(found)]
-    vectors = [list(item.get("vector") or ()) for item in objects(found)]
+    vectors = [plain(item.get("vector")) for item in objects(found)]
     if texts and all(isinstance(each, str) for each in texts):
         messages = [{"role": "user", "parts": [_parts.text(str(each))]} for each in texts]
         call = replace(call, messages=messages, system=[], tools=[])
-    if vectors and all(vectors):
+    if vectors and all(map(is_vector, vectors)):
         call = replace(call, vectors=vectors)
     request, response = _json(span, "input"), _json(span, "output")
     if isinstance(request, dict) and "input" in request and not has_mask(request):

@@ -15,7 +15,7 @@ from spantape.promote.foreign._call import ForeignCall
 from spantape.promote.foreign._facts import cut, wire_api
 from spantape.promote.foreign._messages import UNRECORDED, without_system
 from spantape.promote.foreign._read import base, checked, ran_tool, tool_definitions
-from spantape.promote.foreign._values import UNREADABLE, objects, parsed, text
+from spantape.promote.foreign._values import UNREADABLE, is_vector, objects, parsed, text
 from spantape.promote.foreign.events import Event
 from spantape.tape.model import Span
 
@@ -155,7 +155,7 @@ def _embedding(span: Span) -> ForeignCall:
     if values and all(isinstance(value, str) for value in values):
         said = [{"role": "user", "parts": [_parts.text(value)]} for value in values]
         call = replace(call, messages=said, system=[], tools=[])
-    if vectors and all(isinstance(vector, list) for vector in vectors):
+    if vectors and all(map(is_vector, vectors)):
         call = replace(call, vectors=vectors)
     return checked(call, SETTING)
 
