@@ -13,6 +13,8 @@ _DROPPED = re.compile(
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[^\n]*$", re.MULTILINE)
 _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]?){3,}$", re.MULTILINE)
 _TABLE_RULE = re.compile(r"^(?=[^\n]*--)[ \t:|-]+$", re.MULTILINE)
+# The first cell above a table's rule: what the rows are, which prose seldom says.
+_HEAD_CELL = re.compile(r"^[ \t]?\|[^|\n]{1,60}(\|[^\n]{1,500}\n)(?=[ \t]?\|?[ \t]?:?--)", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*(?:[-*+•‣◦\u2013\u2014>]|\d{1,2}[.)]|#{1,6})[ \t]+(?=\S)", re.MULTILINE)
 _LETTERED = re.compile(r"(?<![\w)])\((?:[a-z]|[ivx]{1,4}|\d{1,2})\)(?= )")
 _TAG = re.compile(
@@ -76,6 +78,7 @@ def _undressed(text: str) -> str:
     for pattern, replacement in (
         (_FENCE, ""),
         (_TAG, " "),
+        (_HEAD_CELL, r"\1"),
         (_TABLE_RULE, ""),
         (_RULE, ""),
         (_BULLET, "\n"),
