@@ -20,6 +20,7 @@ from spantape.cli._collect import collect_command
 from spantape.cli._convert import export_command, import_command
 from spantape.cli._demo import demo_command
 from spantape.cli._diff import diff_command
+from spantape.cli._git import git_group
 from spantape.cli._ls import ls_command
 from spantape.cli._promote import promote_command
 from spantape.cli._rerun import rerun_group
@@ -65,6 +66,7 @@ for _command in (
     diff_command,
     import_command,
     export_command,
+    git_group,
 ):
     cli.add_command(_command)
 
