@@ -15,7 +15,7 @@ from spantape.semantic.facts.content import (
     overlap,
 )
 from spantape.semantic.facts.dates import compare_moments
-from spantape.semantic.facts.denials import compare_denials, compare_gap
+from spantape.semantic.facts.denials import compare_answers, compare_denials, compare_gap
 from spantape.semantic.facts.exchanges import compare_bindings, compare_exchanged, compare_persons
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
@@ -44,6 +44,7 @@ def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]
         *compare_denials(expected, actual, alignment),
         *compare_opposites(alignment),
         *compare_slot_opposites(alignment),
+        *compare_answers(expected, actual),
         *compare_gap(expected, actual, alignment),
         *compare_contradictions(expected, actual, alignment),
         *(compare_contradictions(actual, expected, mirrored(alignment))),

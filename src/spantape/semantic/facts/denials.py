@@ -35,6 +35,14 @@ _FAINT = frozenset(
 )
 
 
+def compare_answers(expected: Known, actual: Known) -> list[Finding]:
+    """Return a finding where one text opens with yes and the other with no."""
+    here, there = expected.document.answer, actual.document.answer
+    if not here or not there or here == there:
+        return []
+    return [Finding("opposite", here, there, 1.0, f"polarity: '{here}' expected, '{there}' got")]
+
+
 def compare_gap(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
     """Return a finding where one text has words that deny by themselves and the other has nothing that denies."""
     here, there = _denying(expected, alignment.flipped), _denying(actual, _images(alignment))

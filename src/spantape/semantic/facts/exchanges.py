@@ -166,7 +166,11 @@ def compare_bindings(expected: Known, actual: Known, alignment: Alignment) -> li
         named = expected.document.tokens[one].name and expected.document.tokens[two].name
         for place, other in alignment.to_actual.items():
             token = expected.document.tokens[place]
-            if token.weight < 1 or (token.name and named) or (abs(place - one) > 12 and abs(place - two) > 12):
+            if (
+                token.weight < 1
+                or (token.name and named)
+                or (abs(place - one) > 12 and abs(place - two) > 12)
+            ):
                 continue
             near = _nearer(expected.document, place, one, two)
             far = _nearer(actual.document, other, values[one], values[two])

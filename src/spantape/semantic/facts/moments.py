@@ -105,6 +105,9 @@ class _Reader:
         beside = [self.token(at - 1), self.token(at + 1)]
         if any(near is not None and self.day(near) is not None for near in beside):
             return True
+        days = [calendar().get(near.low, []) for near in beside if near is not None and near.kind == "word"]
+        if token.text[0].isupper() and any(what == "weekday" for named in days for what, _ in named):
+            return True
         if self.language == "de":
             return token.low in {"mai", "morgen"} and (token.low == "mai" or token.text.islower())
         capital = token.text[0].isupper() and not token.first

@@ -30,6 +30,7 @@ _AUXILIARY = _BE | frozenset(
     ]
 )
 
+_NOUN_ENDINGS = ("ion", "ions", "ment", "ments", "ance", "ence", "al", "als", "ity", "ness", "able", "ful")
 _SPLITS = frozenset(
     [
         "but",
@@ -109,6 +110,8 @@ def is_verb(token: Token, document: Document) -> bool:
     if token.kind != "word" or token.name:
         return False
     verbs = document.words.job("verb")
+    if token.low.endswith(_NOUN_ENDINGS) and token.low not in verbs:
+        return False
     return token.low in _AUXILIARY or any(form in verbs for form in token.forms)
 
 

@@ -21,6 +21,14 @@ _TAG = re.compile(
     r"</?(?:[abipqsu]|b[rq]|h[1-6r]|[ou]l|li|div|span|em|strong|code|pre|t[dhr]|table|tbody|thead|sup|sub)(?: [^<>\n]{0,200})? ?/?>",
     re.IGNORECASE,
 )
+_HEADING = re.compile(r"^#{1,6} ([^\n]{1,60}[^\n:.!?])$", re.MULTILINE)
+# Items that are counted within a line: `1. Stop the pump. 2. Close the valve.`, `a) one b) two`.
+_COUNTED = re.compile(
+    r"(?:(?<=[.:;!?] )|(?<=^))\d{1,2}\. (?=[A-Z])|(?<![\w(])(?:[a-h]|\d{1,2})\) ", re.MULTILINE
+)
+_PHONE = re.compile(
+    r"(?<![\w.,])(?:\+\d{1,3}|\(\d{2,5}\)|0\d{1,4})[ .-]?\d{2,4}(?:[ .-]?\d{2,4}){1,4}(?![\w,.]\d)"
+)
 _LINK = re.compile(r"\[([^\[\]\n]{1,300})\]\(([^()\s]{1,500})\)")
 _STRONG = re.compile(r"(?<![\w*])[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}(?![\w*])|\*{2,3}|~~")
 _SPACES = re.compile(r"[ \t]+")
@@ -29,7 +37,7 @@ _QUOTES = str.maketrans({
     "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201b": "'", "\u2032": "'", "\u201c": '"', "\u201d": '"',
     "\u201e": '"', "\u201f": '"', "\u00ab": '"', "\u00bb": '"', "\u2039": '"', "\u203a": '"', "\u300c": '"',
     "\u300d": '"', "\u300e": '"', "\u300f": '"', "\u2212": "-", "\u2010": "-", "\u2011": "-", "\u2044": "/",
-    "\u3001": ",", "\u3002": ".", "\u0964": ".", "\u2043": "-", "`": " ",
+    "\u3001": ",", "\u3002": ".", "\u0964": ".", "\u2043": "-",
 })  # fmt: skip
 _DASH = re.compile(r" ?[\u2014\u2015] ?| [\u2013-]{1,2} ")
 _RANGE = re.compile(r"(?<=\d) ?\u2013 ?(?=\d)")
@@ -49,6 +57,20 @@ _CONTRACTIONS = (
     (re.compile(r"\b([Ll])et's\b"), r"\1et us"),
     (re.compile(r"(\w)'s\b"), r"\1"),
     (re.compile(r"(\ws)'(?=\s|$)"), r"\1"),
+)
+
+_ABBREVIATIONS = (
+    (re.compile(r"\b[Ii]ncl\b\.?"), "including"),
+    (re.compile(r"\b[Ee]xcl\b\.?"), "excluding"),
+    (re.compile(r"\b[Aa]pprox\b\.?"), "about"),
+    (re.compile(r"\b[Tt]emp\b\.?"), "temperature"),
+    (re.compile(r"\b[Nn]o\. ?(?=\d)"), "number "),
+    (re.compile(r"\bw/o(?= )"), "without"),
+    (re.compile(r"\bw/(?= )"), "with"),
+    (re.compile(r" & "), " and "),
+    (re.compile(r" @ "), " at "),
+    (re.compile(r"(?<=\d)x(?=[ /.,]|$)"), " times"),
+    (re.compile(r"(?<=[a-z0-9])/(?=(?:day|week|month|year|hour|night|person)\b)"), " per "),
 )
 
 
@@ -81,13 +103,29 @@ def _undressed(text: str) -> str:
         (_HEAD_CELL, r"\1"),
         (_TABLE_RULE, ""),
         (_RULE, ""),
+        (_HEADING, r"\1:"),
         (_BULLET, "\n"),
         (_LETTERED, " "),
+        (_COUNTED, " "),
+        (_PHONE, _dialled),
         (_LINK, r"\1 \2"),
         (_STRONG, ""),
     ):
         text = pattern.sub(replacement, text)
-    return text.replace("|", " ; ")
+    return text.replace("`", " ").replace("|", " ; ")
+
+
+def _dialled(found: re.Match[str]) -> str:
+    """A telephone number as one word; short runs of digits are left as they are."""
+    digits = "".join(filter(str.isdigit, found.group()))
+    return f"tel-{digits}" if len(digits) >= 9 else found.group()
+
+
+def expand_abbreviations(text: str) -> str:
+    """Return an English text with its abbreviations written out: `approx.` is `about`, `3x/day` three times a day."""
+    for pattern, replacement in _ABBREVIATIONS:
+        text = pattern.sub(replacement, text)
+    return text
 
 
 def _digits(text: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from spantape.semantic.lexicon import Lexicon, Sense, lexicon
+from spantape.semantic.lexicon.spelling import one_spelling
 from spantape.semantic.lexicon.units import is_unit
 from spantape.semantic.reading.bases import bases, senses_of, stem
-from spantape.semantic.reading.clean import clean, expand_contractions
+from spantape.semantic.reading.clean import clean, expand_abbreviations, expand_contractions
 from spantape.semantic.reading.filler import without_filler
 from spantape.semantic.reading.language import language_of
 from spantape.semantic.reading.number_words import is_joint, joined_value, may_follow, word_value
@@ -26,6 +28,9 @@ _ELIDED = re.compile(
 )
 _BEFORE_MARK = re.compile(r" (?=[.,;:!?])")
 _SHOWN = 80  # characters of a sentence in a message
+_LABEL = 0.3  # weight of a word that labels a line
+# `Yes, …` and `No, …` before a sentence that says so itself.
+_ANSWER = re.compile(r"(yes|no|ja|nein|oui|non|sí|sì|sim|não|nee)[,.!:] ?(?=\w+ \w+ \w+)", re.IGNORECASE)
 _PASSED = frozenset({"mark", "line"})
 
 
@@ -50,6 +55,7 @@ class Document:
     units: list[Unit]
     phrases: list[list[tuple[str, int]]]
     filler: int = 0
+    answer: str = ""
     _sentences: dict[int, list[str]] = field(default_factory=dict)
 
     def phrases_at(self, place: int) -> list[tuple[str, int]]:
@@ -76,19 +82,30 @@ def read(text: str, language: str | None = None) -> Document:
     told = language or language_of(plain)
     words = lexicon(told)
     kept, dropped = without_filler(_prepared(plain, told), told)
+    opening = _ANSWER.match(kept)
+    kept = kept[opening.end() :] if opening is not None else kept
     tokens = tokenise(kept, told)
     tokens = _segmented(tokens, words) if told in SEGMENTED else _numbered(_parted(tokens, words, told), told)
     for place, token in enumerate(tokens):
         token.place = place
         _understand(token, words, told)
+    _lighten_labels(tokens)
     phrases = [_phrases_at(tokens, start, words) for start in range(len(tokens))]
-    return Document(kept, told, tokens, words, _units(tokens, phrases, words), phrases, dropped)
+    return Document(
+        kept, told, tokens, words, _units(tokens, phrases, words), phrases, dropped, _said_first(opening)
+    )
+
+
+def _said_first(opening: re.Match[str] | None) -> str:
+    if opening is None:
+        return ""
+    return "no" if opening[1].lower() in {"no", "nein", "non", "não", "nee"} else "yes"
 
 
 def _prepared(text: str, language: str) -> str:
     text = _SHORT.sub(r"\1", _MERIDIEM.sub(r"\1m", text))
     if language == "en":
-        return expand_contractions(text)
+        return expand_contractions(expand_abbreviations(text))
     if language in {"fr", "it"}:
         return _ELIDED.sub(lambda found: {"n": "ne", "qu": "que"}.get(found[1].lower(), found[1]) + " ", text)
     if language in {"de", "nl"}:
@@ -111,7 +128,7 @@ def _segmented(tokens: list[Token], words: Lexicon) -> list[Token]:
 def _parted(tokens: list[Token], words: Lexicon, language: str) -> list[Token]:
     found: list[Token] = []
     for token in tokens:
-        if token.kind == "word" and not token.text.isalpha() and token.low not in words.known:
+        if token.kind == "word" and not token.text.isalpha() and not _listed(token, words):
             whole = word_value(token.low, language) is not None or is_unit(token.text)
             parts = [] if whole else compound_parts(token.text)
             if len(parts) > 1 and token.low.isascii() is not None:
@@ -160,6 +177,17 @@ def _counting(token: Token, language: str) -> float | None:
         return None
     value = word_value(token.low, language)
     return None if value == 1 and language != "en" else value
+
+
+def _lighten_labels(tokens: list[Token]) -> None:
+    """Make little of what only labels a line: `Name: …`, a heading."""
+    for token, following in pairwise(tokens):
+        if token.first and following.text == ":" and not token.name:
+            token.weight = min(token.weight, _LABEL)
+
+
+def _listed(token: Token, words: Lexicon) -> bool:
+    return token.low in words.known or one_spelling(token.low) in words.known
 
 
 def _part(token: Token, text: str, at: int) -> Token:
