@@ -162,6 +162,11 @@ def test_a_missing_step_in_the_middle_is_named(tmp_path):
     assert "step 1 of 5 is missing" in outcome.reasons[0]
 
 
+def test_a_step_number_of_any_size_costs_nothing(tmp_path):
+    (outcome,) = promoted(tmp_path, made.json_lines(changed(made.run(), 0, **{names.STEP: 1 << 62})))
+    assert f"steps 1, 4, 5 and 4611686018427387898 more of {(1 << 62) + 1} are missing" in outcome.reasons[0]
+
+
 def test_a_span_that_has_not_ended_waits(tmp_path):
     spans = made.run()
     spans[-1] = replace(spans[-1], ended_ns=0)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import io
 import json
 import shutil
 
 import pytest
 import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import promote_sources as made
 import spantape
 from spantape._spans import names
-from spantape.errors import UsageError
+from spantape.errors import TapeError, UsageError
+from spantape.promote.assembly import Assembly
+from spantape.promote.facts import facts_of
 from spantape.promote.promoting import Asked, Told, promote
-from spantape.promote.sources import Passed, SourceDamaged, decode, find, read
+from spantape.promote.sources import Passed, Source, SourceDamaged, decode, find, read
+from spantape.promote.sources._base import LOG
 from spantape.tape.otlp import span_line
 from spantape.tape.write import TapeWriter, write_tape
 from tape_spans import sdk_run
@@ -60,10 +67,14 @@ def test_the_parts_of_a_span_survive(form, tmp_path):
     path.write_bytes(made.FORMS[form](made.run()))
     spans, damaged = spans_in(path)
     assert damaged == []
-    for got, given in zip(spans, made.run(), strict=True):
-        assert (got.trace_id, got.span_id, got.parent_id) == (given.trace_id, given.span_id, given.parent_id)
-        assert dict(got.attributes) == dict(given.attributes)
-        assert got.name == given.name
+    for got, wanted in zip(spans, made.run(), strict=True):
+        assert (got.trace_id, got.span_id, got.parent_id) == (
+            wanted.trace_id,
+            wanted.span_id,
+            wanted.parent_id,
+        )
+        assert dict(got.attributes) == dict(wanted.attributes)
+        assert got.name == wanted.name
         assert got.resource["service.name"] == "shop"
 
 
@@ -296,7 +307,65 @@ def test_a_line_that_can_stand_on_a_tape_is_passed_through_as_it_came(tmp_path):
     path = tmp_path / "x.jsonl"
     path.write_bytes(GOOD)
     (source,) = find([str(path)])
-    for placed, given in zip(read(source, refuse), made.run(), strict=True):
+    for placed, wanted in zip(read(source, refuse), made.run(), strict=True):
         span, line = decode(placed.found.form, placed.found.data)
-        assert line == span_line(given)
-        assert span.span_id == given.span_id
+        assert line == span_line(wanted)
+        assert span.span_id == wanted.span_id
+
+
+# --- any input -----------------------------------------------------------------------------------------------------
+
+DOCUMENTS = {
+    name: json.loads(made.FORMS[name](made.run(turns=1)))
+    for name in ("one line", "snake_case", "Tempo v1", "Tempo v2", "Jaeger", "Phoenix", "Langfuse trace")
+}
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**25), 10**25)
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from(["2026-11-21T01:00:00Z", "ab" * 16, "99999-01-01", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@st.composite
+def altered(draw):
+    """A document of some format in which one value is another, of any type."""
+    document = json.loads(json.dumps(DOCUMENTS[draw(st.sampled_from(sorted(DOCUMENTS)))]))
+    holder = document
+    while True:
+        key = draw(st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder))))
+        inner = holder[key]
+        if not isinstance(inner, dict | list) or not inner or draw(st.integers(0, 5)) == 0:
+            holder[key] = draw(anything)
+            return document
+        holder = inner
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(altered())
+def test_no_document_does_more_than_be_damaged(document):
+    data = json.dumps(document).encode("utf-8", "surrogatepass")
+    source = Source("x.json", lambda: io.BytesIO(data))
+    with contextlib.suppress(TapeError), Assembly() as assembly:
+        for placed in read(source, refuse):
+            assembly.add("x.json", placed)
+        for gathered in assembly.gathered():
+            facts_of([member.span for member in gathered.members()], run_id=gathered.run_id)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(made.FORMS)), st.data())
+def test_no_flipped_or_cut_byte_does_more_than_be_damaged(form, data):
+    bad = bytearray(made.FORMS[form](made.run(turns=1)))
+    at = data.draw(st.integers(0, len(bad) - 1))
+    bad[at] ^= data.draw(st.integers(1, 255))
+    bad = bad[: data.draw(st.sampled_from([len(bad), at]))]
+    source = Source("x.json", lambda: io.BytesIO(bytes(bad)))
+    with contextlib.suppress(TapeError):
+        for placed in read(source, refuse):
+            if placed.found.form != LOG:
+                decode(placed.found.form, placed.found.data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -42,17 +43,17 @@ def missing(members: Sequence[Member], run_id: str) -> str | None:
 
 
 def _gap(spans: Sequence[Span], ours: Sequence[Span], run_id: str) -> str | None:
-    numbers = {step for span in ours if type(step := span.attributes.get(names.STEP)) is int}
-    gaps = sorted(set(range(max(numbers, default=-1) + 1)) - numbers) if len(numbers) < 1 << 20 else []
-    unnumbered = sum(names.STEP not in span.attributes for span in ours)
-    if len(gaps) <= unnumbered:
+    numbers = {step for span in ours if type(step := span.attributes.get(names.STEP)) is int and step >= 0}
+    total = max(numbers, default=-1) + 1
+    count = total - len(numbers)
+    if count <= sum(names.STEP not in span.attributes for span in ours):
         return None
-    told = ", ".join(map(str, gaps[:_SHOWN])) + (f" and {len(gaps) - _SHOWN} more" if gaps[_SHOWN:] else "")
+    gaps = list(islice((number for number in range(total) if number not in numbers), _SHOWN))
+    told = ", ".join(map(str, gaps)) + (f" and {count - _SHOWN} more" if count > _SHOWN else "")
     parents = _missing_parents(spans)
     which = f" (parent span {parents[0].parent_id} of {parents[0].name!r})" if 0 in gaps and parents else ""
-    noun = "step" if len(gaps) == 1 else "steps"
-    verb = "is" if len(gaps) == 1 else "are"
-    return f"run {run_id}: {noun} {told}{which} of {max(numbers) + 1} {verb} missing: {_KEEP}"
+    noun, verb = ("step", "is") if count == 1 else ("steps", "are")
+    return f"run {run_id}: {noun} {told}{which} of {total} {verb} missing: {_KEEP}"
 
 
 def _missing_parents(spans: Sequence[Span]) -> list[Span]:

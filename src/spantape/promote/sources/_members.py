@@ -60,6 +60,18 @@ def items(holder: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
     return value
 
 
+def an_object(holder: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """The object at `key`, an empty one where there is none.
+
+    Raises:
+        SourceDamaged: something else is there.
+    """
+    value = holder.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise SourceDamaged(f"got {key} {value!r:.60}, expected an object")
+    return value or {}
+
+
 def an_id(holder: Mapping[str, Any], key: str, size: int) -> str:
     """The id at `key`: hex (also without its leading zeros) or base64, "" for none."""
     given = text(holder, key)

@@ -52,13 +52,13 @@ def read_json(data: bytes) -> Iterator[Found]:
         if data.lstrip()[:1] == b"[":
             return _each(msgspec.json.decode(data, type=list[msgspec.Raw]), data)
         document = _decoder.decode(data)
+        if bytes(document.resource_spans):
+            return read_json(msgspec.json.encode(camel_case(msgspec.json.decode(data))))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SourceDamaged(f"is not a document that can be read ({error})") from error
     groups = _groups(document)
     if groups is not None or document.resourceLogs is not None:
         return itertools.chain(read_groups(groups), read_logs(document.resourceLogs))
-    if bytes(document.resource_spans):
-        return read_json(msgspec.json.encode(camel_case(msgspec.json.decode(data))))
     if bytes(document.resourceMetrics):
         return iter(())
     return _other(data)
@@ -97,6 +97,8 @@ def _other(data: bytes) -> Iterator[Found]:
                 return iter([found(span) for span in spans(document)])
     except RecursionError as error:
         raise SourceDamaged("is nested too deep") from error
+    except (msgspec.MsgspecError, AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise SourceDamaged(f"holds a value of a wrong type ({error})") from error
     members = sorted(document) if isinstance(document, dict) else []
     raise SourceDamaged(
         f"got a JSON document with members {', '.join(members[:6]) or 'none'}, expected resourceSpans (OTLP), batches "

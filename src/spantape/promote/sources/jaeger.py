@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from spantape.promote.sources._base import SourceDamaged
-from spantape.promote.sources._members import an_id, from_base64, integer, items, restored, text
+from spantape.promote.sources._members import an_id, an_object, from_base64, integer, items, restored, text
 from spantape.tape.model import Span, Value
 
 _KINDS: Final = {"internal": 1, "server": 2, "client": 3, "producer": 4, "consumer": 5}
@@ -39,12 +39,12 @@ def read_export(document: Any) -> Iterator[Span]:
     """
     if isinstance(document, dict) and "traceID" in document:
         document = [document]
-    holder = document if isinstance(document, dict) else {"data": document}
-    for trace in items(holder, "data"):
-        processes = trace.get("processes") or {}
+    for trace in items(document if isinstance(document, dict) else {"data": document}, "data"):
+        processes = an_object(trace, "processes")
         for span in items(trace, "spans"):
-            process = processes.get(span.get("processID")) or span.get("process") or {}
-            yield _span(span, _resource(process))
+            named = text(span, "processID")
+            holder, key = (processes, named) if named in processes else (span, "process")
+            yield _span(span, _resource(an_object(holder, key)))
 
 
 def _resource(process: Mapping[str, Any]) -> dict[str, Value]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from spantape.promote.sources._members import an_id, flat, items, restored, text, time_ns
+from spantape.promote.sources._members import an_id, an_object, flat, items, restored, text, time_ns
 from spantape.promote.sources.otlp_json import camel_case
 from spantape.tape.model import Span, Value
 
@@ -50,8 +50,8 @@ def read_export(document: Any) -> Iterator[Span]:
 
 
 def _span(span: Mapping[str, Any]) -> Span:
-    context = span.get("context") or {}
-    attributes = flat(span.get("attributes") or {})
+    context = an_object(span, "context")
+    attributes = flat(an_object(span, "attributes"))
     if span.get("span_kind"):
         attributes.setdefault(_KIND, text(span, "span_kind"))
     return Span(
@@ -70,7 +70,7 @@ def _span(span: Mapping[str, Any]) -> Span:
 
 
 def _event(event: Mapping[str, Any]) -> dict[str, Value]:
-    attributes = restored(flat(event.get("attributes") or {}))
+    attributes = restored(flat(an_object(event, "attributes")))
     return {"name": text(event, "name"), "time_ns": time_ns(event, "timestamp"), "attributes": attributes}
 
 

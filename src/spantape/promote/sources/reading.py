@@ -81,6 +81,13 @@ def _read(source: Source, file: BinaryIO, on_damage: OnDamage, limits: Limits) -
                 yield Placed(found, document.unit, document.number)
         except TapeDamaged as error:
             on_damage(SourceDamaged(error.reason, path=source.path, place=_place(document)))
+        except (
+            msgspec.MsgspecError,
+            UnicodeError,
+            RecursionError,
+        ) as error:  # in a part that was left for later
+            why = f"holds what cannot be read ({error})"
+            on_damage(SourceDamaged(why, path=source.path, place=_place(document)))
 
 
 def _place(document: Document) -> str:
