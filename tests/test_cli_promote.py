@@ -233,3 +233,21 @@ def test_json_tells_of_what_waits(spantape, source, tmp_path):
     told = json.loads(ran.out)
     assert [run["state"] for run in told["runs"]] == ["promoted", "promoted", "waits"]
     assert (told["others"], told["spans"], told["damaged"]) == (1, 12, [])
+
+
+def test_steps_that_lack_the_same_are_named_together(spantape, tmp_path):
+    spans = [
+        replace(one, attributes={**one.attributes, "spantape.content": "none"}) for one in made.run(turns=12)
+    ]
+    for number, one in enumerate(spans):
+        kept = {
+            key: value for key, value in one.attributes.items() if not key.startswith("spantape.request.body")
+        }
+        spans[number] = replace(one, attributes=kept)
+    (tmp_path / "x.jsonl").write_bytes(made.json_lines(spans))
+    ran = spantape("promote", tmp_path / "x.jsonl", "-o", tmp_path / "tapes")
+    assert ran.code == 0
+    assert "(exact 2, reconstructed 0, skeleton 12)" in ran.out
+    (line,) = (line for line in ran.err.splitlines() if "skeleton" in line)
+    assert ", steps 1, 2, 3, 4, 5, 6, 7, 8 and 4 more: skeleton: " in line
+    assert "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT" in line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from spantape.promote.promoting import Outcome, Told
 
 _FAILED = ("waits", "refused", "partial")
+_SHOWN = 8  # steps named in one line
 
 
 @click.command("promote", short_help="Make tapes, and a test, of exported traces.")
@@ -103,13 +104,26 @@ def _shown(outcomes: Iterable[Outcome], *, as_json: bool) -> Iterable[Outcome]:
             put(
                 f"{outcome.path}: {counted(outcome.steps, 'step')} ({grades}), fingerprint {outcome.fingerprint}"
             )
-        for index, grade in outcome.losses:
-            say(f"{outcome.path}, step {index}: {grade.grade}: {'; '.join(grade.reasons)}")
+        for line in _losses(outcome):
+            say(line)
         for note in outcome.notes:
             say(f"{outcome.path}: note: {note}")
         for reason in outcome.reasons:
             say(f"{_word(outcome)}: {reason}")
         yield outcome
+
+
+def _losses(outcome: Outcome) -> Iterator[str]:
+    """Why steps are not exact, those with the same reasons together."""
+    alike: dict[tuple[str, tuple[str, ...]], list[int]] = {}
+    for index, grade in outcome.losses:
+        alike.setdefault((grade.grade, grade.reasons), []).append(index)
+    for (grade_name, reasons), steps in alike.items():
+        told = ", ".join(map(str, steps[:_SHOWN])) + (
+            f" and {len(steps) - _SHOWN} more" if steps[_SHOWN:] else ""
+        )
+        noun = "step" if len(steps) == 1 else "steps"
+        yield f"{outcome.path}, {noun} {told}: {grade_name}" + (f": {'; '.join(reasons)}" if reasons else "")
 
 
 def _word(outcome: Outcome) -> str:
