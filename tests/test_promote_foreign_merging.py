@@ -291,3 +291,28 @@ def test_a_run_of_the_agents_sdk_replays(name, tmp_path):
     write_tape(tmp_path / "run.tape", [step.span for step in found])
     with spantape.replay(tmp_path / "run.tape"):
         assert agents_program(openai.OpenAI(api_key="none")) == "It rains: 3 mm."
+
+
+def test_calls_that_a_mock_gave_one_id_stay_apart():
+    """Four calls at one time, two of them told by two instrumentations each, all under the id of one answer."""
+    (run,) = recorded("pydantic_ai_nested").values()
+    outer, inner = (
+        next(s for s in run.spans if s.name == name) for name in ("chat gpt-4o-mini", "openai.chat")
+    )
+    same = {"gen_ai.response.id": "chatcmpl-mock"}
+    outers = [
+        replace(outer, span_id=f"{n:016x}", parent_id="", attributes={**outer.attributes, **same})
+        for n in range(1, 5)
+    ]
+    inners = [
+        replace(
+            inner,
+            span_id=f"{n + 16:016x}",
+            parent_id="",
+            attributes={**inner.attributes, **same},
+            started_ns=outer.started_ns,
+        )
+        for n in range(1, 3)
+    ]
+    found = steps([*outers, *inners])
+    assert sorted(len(step.merged) for step in found) == [1, 1, 2, 2]

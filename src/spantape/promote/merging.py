@@ -17,6 +17,7 @@ from spantape.tape.model import ExchangeStep, Span
 Key = tuple[str, str]
 """Trace and span id."""
 
+_LOOKED_INTO: Final = 64  # calls of one response id that a span may belong to: more is a mock's doing
 _ANCESTORS: Final = 64  # levels that are looked through: a cycle of parents ends
 
 
@@ -98,9 +99,37 @@ def _join_by_response(own: Sequence[ExchangeStep], calls: Sequence[ForeignCall],
         if response_id := _response_id(step):
             by_id[response_id].append(step.span)
     for spans in by_id.values():
-        for span in spans[1:]:
-            if _overlap(spans[0], span):
-                joined.join(key_of(spans[0]), key_of(span))
+        _join_disjoint(spans, joined)
+
+
+def _join_disjoint(spans: Sequence[Span], joined: _Joined) -> None:
+    """Join spans of one response id where they overlap and no instrumentation would be in it twice.
+
+    One that gives every call the same id (a mock, mostly) told of several calls.
+    """
+    sets: dict[Key, list[Span]] = defaultdict(list)
+    for span in sorted(spans, key=lambda span: span.started_ns):
+        sets[joined.root(key_of(span))].append(span)
+    made: list[list[Span]] = []
+    for members in sets.values():
+        scopes = {span.scope for span in members}
+        into = next(
+            (
+                one
+                for one in made[-_LOOKED_INTO:]
+                if scopes.isdisjoint(s.scope for s in one) and _meet(one, members)
+            ),
+            None,
+        )
+        if into is None:
+            made.append(members)
+            continue
+        joined.join(key_of(into[0]), key_of(members[0]))
+        into += members
+
+
+def _meet(ones: Sequence[Span], others: Sequence[Span]) -> bool:
+    return any(_overlap(one, other) for one in ones for other in others)
 
 
 def _overlap(one: Span, other: Span) -> bool:
