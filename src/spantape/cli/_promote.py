@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from spantape.cli._say import counted, put, put_json, say, watched
 
 if TYPE_CHECKING:
-    from spantape.promote.promoting import Outcome, Told
+    from spantape.promote.promoting import Outcome, State, Told
 
-_FAILED = ("waits", "refused", "partial")
+_FAILED: Final[tuple[State, ...]] = ("waits", "refused", "partial")
+_UNSAID: Final[tuple[State, ...]] = ("other", "unwanted")
+_WORDS: Final[dict[State, str]] = {
+    "partial": "partial",
+    "waits": "waiting",
+    "refused": "refused",
+    "unwanted": "not asked for",
+}
 _SHOWN = 8  # steps named in one line
 
 
@@ -74,43 +81,37 @@ def promote_command(  # noqa: PLR0917 - click names each
     written = None if test is None else Tests(Path(test), parse_tolerance(tolerance))
     told = Told()
     done = None if written is None else written.add
-    outcomes = list(
-        _shown(
-            promote(
-                sources,
-                asked,
-                skip_damaged=skip_damaged,
-                told=told,
-                watch=watched("reading spans"),
-                done=done,
-            ),
-            as_json=as_json,
-        )
-    )
-    if written is not None and written.cases:
+    states: Counter[State] = Counter()
+    runs: list[dict[str, Any]] = []
+    watch = watched("reading spans")
+    for outcome in promote(sources, asked, skip_damaged=skip_damaged, told=told, watch=watch, done=done):
+        if not outcome.spans:  # log records whose spans are in no source
+            continue
+        states[outcome.state] += 1
+        if as_json and outcome.state not in _UNSAID:
+            runs.append(_object(outcome))
+        _show(outcome, as_json=as_json)
+    tests = 0 if written is None else len(written.cases)
+    if written is not None and tests:
         written.write()
-    _say_rest(outcomes, told)
+    _say_rest(states, told)
     if as_json:
-        put_json(_report(outcomes, told, test if written and written.cases else None))
-    elif written is not None and written.cases:
-        put(f"{test}: {counted(len(written.cases), 'test')}")
-    return _code(outcomes, told)
+        put_json(_report(runs, states, told, test if tests else None))
+    elif tests:
+        put(f"{test}: {counted(tests, 'test')}")
+    return _code(states, told)
 
 
-def _shown(outcomes: Iterable[Outcome], *, as_json: bool) -> Iterable[Outcome]:
-    for outcome in outcomes:
-        if outcome.path is not None and not as_json:
-            grades = ", ".join(f"{grade} {count}" for grade, count in outcome.grades.items())
-            put(
-                f"{outcome.path}: {counted(outcome.steps, 'step')} ({grades}), fingerprint {outcome.fingerprint}"
-            )
-        for line in _losses(outcome):
-            say(line)
-        for note in outcome.notes:
-            say(f"{outcome.path}: note: {note}")
-        for reason in outcome.reasons:
-            say(f"{_word(outcome)}: {reason}")
-        yield outcome
+def _show(outcome: Outcome, *, as_json: bool) -> None:
+    if outcome.path is not None and not as_json:
+        grades = ", ".join(f"{grade} {count}" for grade, count in outcome.grades.items())
+        put(f"{outcome.path}: {counted(outcome.steps, 'step')} ({grades}), fingerprint {outcome.fingerprint}")
+    for line in _losses(outcome):
+        say(line)
+    for note in outcome.notes:
+        say(f"{outcome.path}: note: {note}")
+    for reason in outcome.reasons:
+        say(f"{outcome.state}: {reason}")
 
 
 def _losses(outcome: Outcome) -> Iterator[str]:
@@ -126,37 +127,32 @@ def _losses(outcome: Outcome) -> Iterator[str]:
         yield f"{outcome.path}, {noun} {told}: {grade_name}" + (f": {'; '.join(reasons)}" if reasons else "")
 
 
-def _word(outcome: Outcome) -> str:
-    return {"waits": "waits", "partial": "partial", "refused": "refused"}.get(outcome.state, outcome.state)
-
-
-def _say_rest(outcomes: Sequence[Outcome], told: Told) -> None:
+def _say_rest(states: Counter[State], told: Told) -> None:
     for error in told.damaged:
         say(f"skipped: {error}")
     for passed in told.passed:
         say(f"passed over: {passed.path}: {passed.why}")
-    states = Counter(outcome.state for outcome in outcomes)
     parts = [counted(told.spans, "span"), counted(states["promoted"], "tape")]
-    states["other"] = sum(outcome.state == "other" and outcome.spans > 0 for outcome in outcomes)
-    words = {"partial": "partial", "waits": "waiting", "refused": "refused", "unwanted": "not asked for"}
-    parts += [f"{states[state]} {word}" for state, word in words.items() if states[state]]  # type: ignore[index] # its keys are states
+    parts += [f"{states[state]} {word}" for state, word in _WORDS.items() if states[state]]
     if states["other"]:
         parts.append(f"{counted(states['other'], 'trace')} without a call of a model, tool or agent")
     say(", ".join(parts))
 
 
-def _code(outcomes: Sequence[Outcome], told: Told) -> int:
-    promoted = sum(outcome.state in ("promoted", "partial") for outcome in outcomes)
+def _code(states: Counter[State], told: Told) -> int:
+    promoted = states["promoted"] + states["partial"]
     if not promoted:
         say("nothing was promoted" + ("" if told.spans else ": the sources hold no spans"))
-    found = any(outcome.state in _FAILED for outcome in outcomes)
-    return 1 if found or not promoted or told.damaged else 0
+    failed = any(states[state] for state in _FAILED)
+    return 1 if failed or not promoted or told.damaged else 0
 
 
-def _report(outcomes: Sequence[Outcome], told: Told, test: str | None) -> dict[str, Any]:
+def _report(
+    runs: list[dict[str, Any]], states: Counter[State], told: Told, test: str | None
+) -> dict[str, Any]:
     return {
-        "runs": [_object(outcome) for outcome in outcomes if outcome.state not in ("other", "unwanted")],
-        "others": sum(outcome.state == "other" for outcome in outcomes),
+        "runs": runs,
+        "others": states["other"],
         "spans": told.spans,
         "damaged": [str(error) for error in told.damaged],
         "passed_over": [passed._asdict() for passed in told.passed],
