@@ -16,6 +16,9 @@ from spantape.tape.fingerprint import path_of
 from spantape.tape.model import ExchangeStep, Span, Tape
 
 _OWN: Final = "spantape."
+WHOLE: Final[Mapping[str, Any]] = {names.MESSAGES_BEFORE: 0}
+"""On a span of ours that shows its whole history: else only the messages are on it that no earlier span shows."""
+
 _Key = tuple[str, str]
 
 

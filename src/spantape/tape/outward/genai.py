@@ -12,7 +12,7 @@ import msgspec
 
 from spantape._spans import names
 from spantape.tape.model import Span
-from spantape.tape.outward.content import Content, carriers, content_of, key_of, public
+from spantape.tape.outward.content import WHOLE, Content, carriers, content_of, key_of, public
 from spantape.tape.outward.source import Document, Source, with_attributes
 
 _MESSAGES: Final = (
@@ -26,7 +26,7 @@ _MESSAGES: Final = (
 def genai_documents(source: Source) -> Iterator[Document]:
     """The spans of a run in the conventions' words; draws are left out.
 
-    Payloads and everything else under `spantape.` are left out. A call that another instrumentation has a span for is
+    Payloads and what else is under `spantape.` are left out, but for the mark of a whole history. A call that another instrumentation has a span for is
     told there, as far as that span does not tell it itself.
 
     Raises:
@@ -59,7 +59,7 @@ def _name(span: Span, content: Content) -> str:
 def _own(span: Span, content: Content) -> dict[str, Any]:
     """The attributes of a span of ours: what it has beside messages, and all messages."""
     kept = {key: value for key, value in public(span.attributes).items() if key not in _MESSAGES}
-    return {**content.attributes, **kept, **messages(content)}
+    return {**content.attributes, **kept, **messages(content), **WHOLE}
 
 
 def _said(content: Content) -> dict[str, Any]:

@@ -5,6 +5,8 @@ See: <https://github.com/Arize-ai/openinference/blob/main/spec/semantic_conventi
 
 from __future__ import annotations
 
+import struct
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -13,7 +15,7 @@ import msgspec
 from spantape._dialects import _names
 from spantape._spans import names
 from spantape.tape.model import Span
-from spantape.tape.outward.content import Content, carriers, content_of, key_of, public
+from spantape.tape.outward.content import WHOLE, Content, carriers, content_of, key_of, public
 from spantape.tape.outward.openinference_messages import flat, in_openinference
 from spantape.tape.outward.source import Document, Source, with_attributes
 
@@ -57,7 +59,7 @@ def openinference_documents(source: Source) -> Iterator[Document]:
         if kind is None:
             attributes = said | dict(span.attributes) if not _is_told(span) else dict(span.attributes)
         else:
-            attributes = _kept(span, said)
+            attributes = {**_kept(span, said), **(WHOLE if content is not None else {})}
         yield with_attributes(document, span.name, attributes)
 
 
@@ -122,9 +124,10 @@ def _call(content: Content) -> dict[str, Any]:
     kind = _kind(content.asked.operation)
     said = {KIND: kind, **_models(attributes), **_usage(attributes)}
     parameters = {key: value for key, value in request.items() if key not in _HISTORY}
-    said |= _value("input", _text(content.request)) | _output(content)
+    said |= _value("input", _text(content.request))
     if kind == "EMBEDDING":
         return said | _embedding(content, request, parameters)
+    said |= _output(content)
     said["llm.invocation_parameters"] = _encoded(parameters)
     said |= dict(in_openinference("llm.input_messages", _asked(content)))
     said |= dict(in_openinference("llm.output_messages", content.answered.messages))
@@ -170,24 +173,34 @@ def _tools(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _embedding(content: Content, request: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The texts and the vectors; of vectors that came in base64 the numbers, in the place of the answer as it came."""
     asked, model = request.get("input"), content.attributes.get(names.REQUEST_MODEL, "")
     texts = asked if isinstance(asked, list) else [asked]
     answer = _object(content.response.body) if content.response is not None else {}
     found = answer.get("data")
-    vectors = (
+    came = (
         [item.get("embedding") for item in found if isinstance(item, dict)] if isinstance(found, list) else []
     )
-    said: dict[str, Any] = {
-        "embedding.model_name": model,
-        "embedding.invocation_parameters": _encoded(parameters),
-    }
+    said = {} if any(isinstance(each, str) for each in came) else _output(content)
+    said |= {"embedding.model_name": model, "embedding.invocation_parameters": _encoded(parameters)}
     for index, text in enumerate(texts):
         if isinstance(text, str):
             said[f"embedding.embeddings.{index}.embedding.text"] = text
-    for index, vector in enumerate(vectors):
-        if isinstance(vector, list):
+    for index, vector in enumerate(map(_vector, came)):
+        if vector:
             said[f"embedding.embeddings.{index}.embedding.vector"] = vector
     return said
+
+
+def _vector(value: object) -> list[Any]:
+    """The numbers of a vector, also of one in base64 (little-endian 32-bit floats); [] where it is none."""
+    if isinstance(value, list):
+        return value
+    try:
+        data = b64decode(value, validate=True) if isinstance(value, str) else b""
+        return list(struct.unpack(f"<{len(data) // 4}f", data))
+    except (ValueError, struct.error):
+        return []
 
 
 # --- values ------------------------------------------------------------------------------------------------------
