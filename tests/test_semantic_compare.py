@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from spantape.errors import UsageError
 from spantape.semantic import THRESHOLD, Comparison, Finding, compare, matches
+from spantape.semantic.embedders import HashedEmbedder
 from spantape.semantic.facts.known import know
+from spantape.semantic.judges import embedding_judge
 from spantape.semantic.reading.clean import clean
 from spantape.semantic.reading.language import language_of
 
@@ -65,6 +67,13 @@ def test_a_judge_joins_the_score_but_overrules_no_changed_number():
         > compare(*vague, judge=lambda *_: 0.001).score
     )
     assert not compare(ONE, OTHER, judge=lambda *_: 1.0)
+
+
+def test_an_embedder_can_be_the_judge():
+    judge = embedding_judge(HashedEmbedder())
+    assert judge(ONE, ONE) > 0.9
+    assert judge(ONE, "Grate the cheese over the soup.") < 0.5
+    assert compare(ONE, OTHER, judge=judge).verdict == "different"
 
 
 def test_a_judge_is_asked_about_prose_only():

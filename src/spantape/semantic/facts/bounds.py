@@ -44,7 +44,8 @@ def _around(quantity: Quantity, document: Document) -> list[tuple[str, int, int]
     ]
     found = []
     for at in places:
-        if tokens[at].sentence == sentence:
+        inside = any(end > at for back in (1, 2) if at >= back for _, end in document.phrases_at(at - back))
+        if tokens[at].sentence == sentence and not inside:
             phrases = document.phrases_at(at) or [(tokens[at].key, at + 1)]
             found += [(entry, at, end) for entry, end in phrases]
     return found

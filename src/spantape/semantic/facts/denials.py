@@ -109,19 +109,20 @@ class _Side:
             self._place(denial)
 
     def _place(self, denial: Denial) -> None:
-        verdicts = [self._agrees(place) for place in denial.scope if place in self.table]
+        tokens = self.known.document.tokens
         heads = [place for place in denial.scope if place in self.table]
-        told = [verdict for verdict in verdicts if verdict is not None]
+        heads = [place for place in heads if tokens[place].weight] or [
+            place for place in heads if tokens[place].senses
+        ]
+        told = [self._agrees(place) for place in heads]
         if not told:
             self.loose.append(denial)
         elif not any(told[:3]):
             self.conflicts.append((denial, heads[0]))
 
-    def _agrees(self, place: int) -> bool | None:
+    def _agrees(self, place: int) -> bool:
         mine, its = self.known.document.tokens[place], self.other.document.tokens[self.table[place]]
         flipped = place in self.flipped if self.first else its.place in self.flipped
-        if not mine.weight and not mine.senses:
-            return None
         return (mine.sign == its.sign) != flipped
 
     def spare(self) -> list[int]:

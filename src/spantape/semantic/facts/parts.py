@@ -56,7 +56,7 @@ _ARGUMENT = frozenset(
 
 _ALIKE = {"into": "to", "onto": "to", "toward": "to", "towards": "to", "till": "until"}
 
-PERSONS = frozenset({"i", "we", "you", "he", "she", "they"})
+PERSONS = frozenset({"i", "we", "you", "he", "she", "they", "us", "me", "him", "them"})
 
 ORDER = {"before": 1, "until": 1, "after": -1, "since": -1}
 
@@ -170,7 +170,7 @@ def _assign(clause: list[Token], number: int, document: Document, parts: dict[in
             continue
         if verb is not None and at == verb:
             governing = ""
-        person = token.low in PERSONS and (verb is None or at < verb)
+        person = token.low in PERSONS
         if not (token.weight or token.fact >= 0 or person) or (
             is_verb(token, document) and verb is not None and at == verb
         ):

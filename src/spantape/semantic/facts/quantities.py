@@ -42,7 +42,8 @@ _ARTICLES = frozenset(
 )
 
 _TIMES = {"twice": 2.0, "thrice": 3.0, "once": 1.0, "double": 2.0, "triple": 3.0,
-    "couple": 2.0, "zweimal": 2.0, "dreimal": 3.0,
+    "couple": 2.0,
+    "both": 2.0, "zweimal": 2.0, "dreimal": 3.0,
           "einmal": 1.0, "doppelt": 2.0}  # fmt: skip
 
 _BETWEEN = frozenset(

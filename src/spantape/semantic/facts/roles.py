@@ -13,6 +13,8 @@ from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
 _COMPARING = frozenset({"more", "less", "fewer", "better", "worse"})
+_SPEAKER = frozenset({"i", "we", "us", "me"})
+_SPOKEN_TO = frozenset({"you"})
 _PLAYERS = 14  # words of one sentence whose parts are compared
 
 _PARTIES = frozenset({"agent", "other", "to", "on", "for", "with", "from"})
@@ -50,7 +52,7 @@ def compare_roles(expected: Known, actual: Known, alignment: Alignment) -> list[
 def compare_agents(expected: Known, actual: Known, alignment: Alignment) -> list[Finding]:
     """Return a finding where the same is done to the same by someone else, whom both texts name."""
     here, there = _events(expected.document), _events(actual.document)
-    table = alignment.to_actual
+    table = alignment.to_actual | _persons_aligned(expected.document, actual.document)
     for verb, agents, others in here:
         for its_verb, its_agents, its_others in there:
             images = {table[place] for place in agents if place in table}
@@ -61,6 +63,17 @@ def compare_agents(expected: Known, actual: Known, alignment: Alignment) -> list
                 message = f"roles: '{token.text}' expected to {verb}, '{who}' got, in '{expected.document.sentence(token.sentence)}'"
                 return [Finding("roles", token.text, who, 1.0, message)]
     return []
+
+
+def _persons_aligned(expected: Document, actual: Document) -> dict[int, int]:
+    """Where the speaker and who is spoken to stand on the other side, for those that stand there once."""
+    found: dict[int, int] = {}
+    for persons in (_SPEAKER, _SPOKEN_TO):
+        here = [token.place for token in expected.tokens if token.low in persons]
+        there = [token.place for token in actual.tokens if token.low in persons]
+        if len(here) == len(there) == 1:
+            found[here[0]] = there[0]
+    return found
 
 
 Event = tuple[str, set[int], set[int]]

@@ -28,6 +28,28 @@ _ELIDED = re.compile(
 )
 _BEFORE_MARK = re.compile(r" (?=[.,;:!?])")
 _SHOWN = 80  # characters of a sentence in a message
+_PARTICLES = frozenset({"up", "down", "on", "off", "out", "in", "over"})
+_STATES = frozenset(
+    [
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "am",
+        "still",
+        "back",
+        "currently",
+        "stays",
+        "stay",
+        "remains",
+        "remain",
+        "now",
+        "again",
+        "not",
+    ]
+)
 _LABEL = 0.3  # weight of a word that labels a line
 # `Yes, …` and `No, …` before a sentence that says so itself.
 _ANSWER = re.compile(r"(yes|no|ja|nein|oui|non|sí|sì|sim|não|nee)[,.!:] ?(?=\w+ \w+ \w+)", re.IGNORECASE)
@@ -90,6 +112,7 @@ def read(text: str, language: str | None = None) -> Document:
         token.place = place
         _understand(token, words, told)
     _lighten_labels(tokens)
+    _weigh_particles(tokens)
     phrases = [_phrases_at(tokens, start, words) for start in range(len(tokens))]
     return Document(
         kept, told, tokens, words, _units(tokens, phrases, words), phrases, dropped, _said_first(opening)
@@ -177,6 +200,19 @@ def _counting(token: Token, language: str) -> float | None:
         return None
     value = word_value(token.low, language)
     return None if value == 1 and language != "en" else value
+
+
+def _weigh_particles(tokens: list[Token]) -> None:
+    """Give weight to `up`, `down`, `on`, `off` … where they are what is said of something: `the site is down`."""
+    for before, token in pairwise(tokens):
+        if token.low in _PARTICLES and before.low in _STATES:
+            following = tokens[token.place + 1] if token.place + 1 < len(tokens) else None
+            if (
+                following is None
+                or following.kind in _PASSED
+                or following.low in {"again", "now", "by", "and", "but"}
+            ):
+                token.weight = 1.0
 
 
 def _lighten_labels(tokens: list[Token]) -> None:

@@ -23,7 +23,8 @@ _ORDINALS = frozenset(
     {"st", "nd", "rd", "th", "er", "ère", "e", "ème", "º", "ª", "o", "a", "te", "ten", "ter", "re"}
 )
 _GLUED_MAGNITUDES = frozenset({"k", "K", "M", "bn", "B", "mn", "tn", "万", "億", "亿", "千"})
-_ORDINAL = re.compile(r"(\d{1,6})(?:st|nd|rd|th|er|ère|e|ème|º|ª|te|ten|ter)", re.IGNORECASE)
+_ORDINAL = re.compile(r"(\d{1,6})(?:st|nd|rd|th|er|ère|e|ème|º|ª|o|a|te|ten|ter|re)", re.IGNORECASE)
+_SUFFIXES = "kKMBbmnt万億亿千"  # the letters that magnitudes after digits are made of
 _PLAIN = re.compile(r"\d+")
 _ENGLISH = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 _COMMA = re.compile(r"\d{1,3}(?:[. ']\d{3})+(?:,\d+)?|\d+(?:,\d+)?")
@@ -60,10 +61,10 @@ def value_of(text: str, language: str) -> float | None:
         return float(ordinal[1])
     digits = text
     if digits[-1:].isalpha():
-        factor, digits = (
-            _MAGNITUDES.get(digits[-2:]) or _MAGNITUDES[digits[-1]],
-            digits.rstrip("kKMBbmnt万億亿千"),
-        )
+        digits = text.rstrip(_SUFFIXES)
+        factor = _MAGNITUDES.get(text[len(digits) :], 0.0)
+        if not factor or not digits:
+            return None
     if "/" in digits:
         over, _, under = digits.partition("/")
         return float(over) / float(under) if float(under) else None
