@@ -113,13 +113,13 @@ def _each(
     assembly: Assembly, asked: Asked, told: Told, done: Callable[[Tape], None] | None
 ) -> Iterator[Outcome]:
     # one run after another: a second thread would only wait for the interpreter's lock, which was measured
-    written = Directory(asked.to)
-    for gathered in assembly.gathered():
-        outcome, tape = promote_run(gathered, asked, written)
-        told.runs += 1
-        if tape is not None and done is not None:
-            done(tape)
-        yield outcome
+    with Directory(asked.to) as written:
+        for gathered in assembly.gathered():
+            outcome, tape = promote_run(gathered, asked, written)
+            told.runs += 1
+            if tape is not None and done is not None:
+                done(tape)
+            yield outcome
 
 
 def promote_run(gathered: Gathered, asked: Asked, written: Directory) -> tuple[Outcome, Tape | None]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 import zstandard
 
@@ -24,8 +27,10 @@ from spantape.tape.limits import DEFAULT
 from spantape.tape.model import Span, Tape
 from spantape.tape.otlp import resource_line, span_line
 from spantape.tape.read import load
-from spantape.tape.write import seal_recording
+from spantape.tape.write import seal_recording, sync_directory
 
+_SYNCING: Final = 4  # files that are synced at a time
+_WAITING: Final = 256
 _FAST_FROM: Final = 1 << 20
 _FAST_LEVEL: Final = 3
 _GOOD_LEVEL: Final = 6
@@ -35,13 +40,43 @@ Key = tuple[str, str]
 
 
 class Directory:
-    """The tapes in `path`, which is made when the first is written."""
+    """The tapes in `path`, which is made when the first is written. A context manager: left, all is on the disk.
+
+    The disk is waited for beside the work, since a tape's two syncs may take as long as making it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._syncing: list[Future[None]] = []
+        self._pool = ThreadPoolExecutor(_SYNCING, thread_name_prefix="spantape-sync")
         self._there: dict[str, list[Path]] = {}
         for tape in sorted(path.glob("*.tape")):
             self._there.setdefault(_short(tape), []).append(tape)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+        if error is None:
+            self._settle(self._syncing)
+        if error is None and self.path.is_dir():
+            sync_directory(self.path)
+
+    def _sync(self, path: Path) -> None:
+        self._syncing.append(self._pool.submit(_sync_file, path))
+        if len(self._syncing) >= _WAITING:
+            done, self._syncing = self._syncing[: _WAITING // 2], self._syncing[_WAITING // 2 :]
+            self._settle(done)
+
+    def _settle(self, syncing: Sequence[Future[None]]) -> None:
+        try:
+            for future in syncing:
+                future.result()
+        except OSError as error:
+            raise TapeError(f"cannot be written ({error})", path=error.filename or self.path) from error
 
     def _of(self, run_id: str) -> Path | None:
         """The tape of a run that was there before."""
@@ -83,6 +118,7 @@ class Directory:
         tape, grades = _graded_tape(path, pairs, facts)
         if not sealed:
             _unseal(path, facts, tape)
+        self._sync(path)
         if before is not None and before != path:
             before.unlink(missing_ok=True)
         return path, tape, grades
@@ -92,6 +128,11 @@ class Directory:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TapeError(f"cannot be made ({error.strerror or error})", path=self.path) from error
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _short(tape: Path) -> str:
@@ -126,7 +167,7 @@ def _sealed(path: Path, pairs: Iterable[tuple[Span, bytes]], facts: Facts, prove
         recording.add_span(span, line)
         size += len(line)
     level = _GOOD_LEVEL if size < _FAST_FROM else _FAST_LEVEL
-    return seal_recording(path, recording, header=_header(facts), level=level)
+    return seal_recording(path, recording, header=_header(facts), level=level, sync=False)
 
 
 def _header(facts: Facts) -> dict[str, object]:

@@ -154,11 +154,17 @@ def _identity(name: str, run_id: str) -> dict[str, Value]:
 
 
 def seal_recording(
-    path: Path, recording: Recording, *, header: Mapping[str, Any], level: int | None = None
+    path: Path,
+    recording: Recording,
+    *,
+    header: Mapping[str, Any],
+    level: int | None = None,
+    sync: bool = True,
 ) -> Tape:
     """The sealed tape of `recording`, in the place of whatever was at `path`.
 
-    `level` is zstd's; without it, the best that takes about a second at most.
+    `level` is zstd's; without it, the best that takes about a second at most. Without `sync` the tape may be lost with the
+    power until the caller syncs it: who writes many does that once for all.
 
     Raises:
         TapeError: it cannot be written, or a span on it is not what a span of ours must be.
@@ -172,28 +178,31 @@ def seal_recording(
         content.update(line)
     seal = Seal(len(tape.steps), len(tape.spans), tape.fingerprint, content.hexdigest(), tape.run_id)
     try:
-        _replace(path, [*lines, seal.line()], level)
+        _replace(path, [*lines, seal.line()], level, sync=sync)
     except OSError as error:
         raise TapeError(f"cannot be written ({error})", path=path) from error
     return tape
 
 
-def _replace(path: Path, lines: Sequence[bytes], level: int | None) -> None:
+def _replace(path: Path, lines: Sequence[bytes], level: int | None, *, sync: bool) -> None:
     passing = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with passing.open("xb") as file:
             _pack(file, lines, level)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         passing.replace(path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             passing.unlink()
         raise
-    _sync_directory(path.parent)
+    if sync:
+        sync_directory(path.parent)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Put the names in a directory on the disk, where the system knows such a thing."""
     if os.name != "posix":
         return
     fd = os.open(path, os.O_RDONLY)
