@@ -141,25 +141,7 @@ def test_a_text_is_the_same_as_itself_in_other_white_space(text: str):
     assert compare(f"Result: {text}", f"Result:  {text}\n").score >= THRESHOLD
 
 
-HOSTILE = [
-    "a",
-    " ",
-    "-",
-    "word ",
-    "1 ",
-    "not ",
-    "can't ",
-    "(",
-    "|",
-    "a@",
-    "/a",
-    "<b ",
-    "不",
-    "a.",
-    "3 May ",
-    "a-",
-    "Anna ",
-]
+HOSTILE = ["a", " ", "1 ", "not ", "<b ", "不", "3 May ", "a-", "Anna "]
 
 
 @pytest.mark.parametrize("piece", HOSTILE)
