@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from spantape.tape.outward.endpoint import Endpoint
 from spantape.tape.outward.otlp_json import document_line
+from spantape.tape.outward.packing import packed
 from spantape.tape.outward.source import Document
 from spantape.tape.outward.transport import Answer, Transport, transport_to
 
@@ -73,7 +74,7 @@ def send(
     """
     form = _FORMS["json" if endpoint.protocol == "http/json" else "protobuf"]
     sender = _Sender(transport or transport_to(endpoint), form, wait, jitter)
-    pending = batches(map(form.piece, documents))
+    pending = batches(_piece(document, form) for document in documents)
     try:
         for batch in pending:
             if not sender.deliver(batch):
@@ -81,6 +82,12 @@ def send(
     finally:
         sender.transport.close()
     return sender.sent
+
+
+def _piece(document: Document, form: _Form) -> bytes:
+    """A span as it is sent: as it is, or with its payloads packed where it would be too large for a request."""
+    piece = form.piece(document)
+    return piece if len(piece) <= BATCH_BYTES else form.piece(packed(document))
 
 
 def batches(
