@@ -51,7 +51,7 @@ def test_the_shared_pairs_are_told_apart():
 
 @pytest.mark.parametrize("kind", KEY_KINDS)
 def test_changed_facts_of_the_shared_pairs_are_seldom_accepted(kind: str):
-    # One of six swapped roles is a seventh: the smallest kinds may lose one pair.
+    # Six pairs swap roles: the smallest kind may lose one of them.
     assert accepted(SHARED)[kind] <= 0.17
 
 

@@ -43,9 +43,9 @@ DRAWS = 4  # readings with a part of the lexicon that the weights are fitted to
 DROPPED = {"same": 0.5, "axis": 0.15, "contrast": 0.15, "converse": 0.15}  # of the lines, by kind
 # What the guard demands whatever the fit says: each of these findings alone takes a score below the threshold.
 FLOORS = {
-    "negation": 1.2,
+    "negation": 1.5,
     "roles": 2.2,
-    "opposite": 1.2,
+    "opposite": 1.5,
     "contrast": 1.5,
     "number": 3.0,
     "moment": 3.0,
