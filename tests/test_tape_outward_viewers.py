@@ -205,13 +205,23 @@ def test_names_are_those_of_the_published_conventions():
     assert (attributes["llm.model_name"], attributes["llm.request.model_name"]) == ("gpt-4o-1", "gpt-4o")
 
 
-def test_an_imported_call_gets_its_name_and_attributes():
+@pytest.mark.parametrize("form", FORMS)
+def test_an_imported_call_gets_its_name(form):
+    (told,) = exported(form, source_of(imported()))
+    assert told.name == "chat gpt-4o"
+
+
+def test_an_imported_call_gets_its_attributes():
+    tape = imported()
+    (told,) = exported("genai", source_of(tape))
+    assert told.attributes[names.PROVIDER] == "openai"
+    assert told.started_ns == tape.spans[0].started_ns
+
+
+def imported():
     line = {"method": "POST", "url": "https://api.openai.com/v1/chat/completions", "status": 200}
     body = json.dumps({"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]})
-    tape = tape_of(import_exchanges([line | {"request_body": body, "response_body": "{}"}]))
-    (told,) = exported("genai", source_of(tape))
-    assert (told.name, told.attributes[names.PROVIDER]) == ("chat gpt-4o", "openai")
-    assert told.started_ns == tape.spans[0].started_ns
+    return tape_of(import_exchanges([line | {"request_body": body, "response_body": "{}"}]))
 
 
 # --- what is beside ----------------------------------------------------------------------------------------------

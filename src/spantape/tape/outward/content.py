@@ -116,6 +116,14 @@ def key_of(span: Span) -> _Key:
     return (span.trace_id, span.span_id)
 
 
+def name_of(span: Span, content: Content) -> str:
+    """The span's name, after the conventions where an import left it at the HTTP method."""
+    if names.KIND not in span.attributes or names.OPERATION in span.attributes:
+        return span.name
+    asked = content.asked
+    return f"{asked.operation} {asked.model}" if asked.model else str(asked.operation)
+
+
 def public(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """The attributes without ours, which other programs cannot read."""
     return {key: value for key, value in attributes.items() if not key.startswith(_OWN)}

@@ -12,7 +12,7 @@ import msgspec
 
 from spantape._spans import names
 from spantape.tape.model import Span
-from spantape.tape.outward.content import WHOLE, Content, carriers, content_of, key_of, public
+from spantape.tape.outward.content import WHOLE, Content, carriers, content_of, key_of, name_of, public
 from spantape.tape.outward.source import Document, Source, with_attributes
 
 _MESSAGES: Final = (
@@ -41,19 +41,9 @@ def genai_documents(source: Source) -> Iterator[Document]:
         if content is None:
             yield with_attributes(document, span.name, public(span.attributes))
         elif names.KIND in span.attributes:
-            yield with_attributes(document, _name(span, content), _own(span, content))
+            yield with_attributes(document, name_of(span, content), _own(span, content))
         else:
             yield with_attributes(document, span.name, {**_said(content), **public(span.attributes)})
-
-
-def _name(span: Span, content: Content) -> str:
-    if names.OPERATION in span.attributes:
-        return span.name
-    return (
-        f"{content.asked.operation} {content.asked.model}"
-        if content.asked.model
-        else str(content.asked.operation)
-    )
 
 
 def _own(span: Span, content: Content) -> dict[str, Any]:

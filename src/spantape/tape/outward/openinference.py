@@ -15,7 +15,7 @@ import msgspec
 from spantape._dialects import _names
 from spantape._spans import names
 from spantape.tape.model import Span
-from spantape.tape.outward.content import WHOLE, Content, carriers, content_of, key_of, public
+from spantape.tape.outward.content import WHOLE, Content, carriers, content_of, key_of, name_of, public
 from spantape.tape.outward.openinference_messages import flat, in_openinference
 from spantape.tape.outward.source import Document, Source, with_attributes
 
@@ -60,7 +60,8 @@ def openinference_documents(source: Source) -> Iterator[Document]:
             attributes = said | dict(span.attributes) if not _is_told(span) else dict(span.attributes)
         else:
             attributes = {**_kept(span, said), **(WHOLE if content is not None else {})}
-        yield with_attributes(document, span.name, attributes)
+        name = span.name if content is None else name_of(span, content)
+        yield with_attributes(document, name, attributes)
 
 
 def _is_told(span: Span) -> bool:
