@@ -6,12 +6,15 @@ import json
 import uuid
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from cli_tapes import line, openai_client, record_guide
 from spantape import read_tape, record
 from spantape._model import Exchange, Request, Response
 from spantape._spans import names
 from spantape._spans.codec import write_exchange
+from spantape.tape.build import tape_of
 from spantape.tape.exchanges import import_exchanges
 from spantape.tape.outward.git import text_of
 from spantape.tape.outward.plain import plain_lines
@@ -223,6 +226,39 @@ def test_a_tape_recorded_without_redaction_is_shown_without_secrets(tmp_path):
     assert KEY not in told
     assert MAIL not in told
     assert '"I wrote to __email_1__"' in told
+
+
+def test_a_credential_of_no_known_form_is_known_by_the_header_that_carried_it(tmp_path):
+    token = "plover-xyzzy-7781-quux"
+    headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    (called,) = import_exchanges([line(request_headers=headers)], run_id=RUN, started_ns=9_000)
+    tape = write_tape(tmp_path / "a.tape", [tool_span(0, {"given": f"use {token}"}), called], run_id=RUN)
+    told = "\n".join(lines_of(tape.path))
+    assert "arguments.given" in told
+    assert token not in told
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(json_values, json_values, st.binary(max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_anything_is_told_and_the_same_each_time(arguments, result, body):
+    def told():
+        called = Exchange(Request("POST", "http://x/y", (), body), Response(200, JSON, body))
+        attributes = {names.KIND: "exchange", names.RUN_ID: RUN, **write_exchange(called)}
+        return list(plain_lines(tape_of([tool_span(0, arguments, result), span(1, attributes)])))
+
+    first = told()
+    assert first == told()
+    assert [each for each in first if each.startswith("step ")] == [
+        "step 0: tool search",
+        "step 1: POST http://x/y",
+    ]
 
 
 def test_two_secrets_stay_two(tmp_path):

@@ -48,9 +48,10 @@ class _Plain:
         self._told: dict[tuple[str, str], tuple[int, Mapping[str, Any]]] = {}
 
     def lines(self, tape: Tape) -> Iterator[str]:
-        """The lines of the tape; ids are learned first, since what an agent gives stands before what it was made of."""
+        """The lines of the tape; credentials and ids are learned first: an agent stands before what it was made of."""
         for step in tape.steps:
             if isinstance(step, ExchangeStep):
+                self._redactor.learn(step.request_headers)
                 with suppress(*_UNTOLD):
                     self._names.learn(self._answer(step)[1])
         yield self._clean(f"tape: {tape.name or 'a run'}")
@@ -127,7 +128,6 @@ class _Plain:
     # --- exchanges -----------------------------------------------------------------------------------------------
 
     def _exchange(self, step: ExchangeStep) -> Iterator[str]:
-        self._redactor.learn(step.request_headers)
         headers = {name: value for name, value in step.request_headers if _REQUEST_HEADERS.match(name)}
         yield from self._fields("request.header", headers)
         yield from self._request(step)
