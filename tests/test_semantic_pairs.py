@@ -65,6 +65,8 @@ def test_the_pairs_that_were_held_back_lose_no_more_than_is_known():
     assert accuracy(OURS / "test.jsonl") >= 0.72
 
 
-@pytest.mark.parametrize("kind", ["number", "tool_args", "negation"])
-def test_changed_facts_of_the_held_back_pairs_are_seldom_accepted(kind: str):
-    assert accepted(OURS / "test.jsonl")[kind] <= 0.11
+@pytest.mark.parametrize(
+    ("kind", "most"), [("number", 0.06), ("tool_args", 0.06), ("entity", 0.16), ("negation", 0.16)]
+)
+def test_changed_facts_of_the_held_back_pairs_are_seldom_accepted(kind: str, most: float):
+    assert accepted(OURS / "test.jsonl")[kind] <= most

@@ -52,6 +52,7 @@ FLOORS = {
     "name": 3.0,
     "bound": 1.5,
     "refusal": 2.0,
+    "only_near": 2.0,
 }
 BONUS = frozenset({"anchored"})  # features that speak for "same"
 SMOOTH = 1.0  # strength of the pull towards no weight, in pairs

@@ -145,8 +145,10 @@ def _same_senses(alignment: Alignment, there: _Index) -> None:
 
 
 def _covered(alignment: Alignment, unit: Unit) -> bool:
+    """Whether a unit stands for something already: its content words, or all its words where none has content."""
     places = range(unit.start, unit.end)
-    return all(place in alignment.to_actual for place in places if alignment.expected.tokens[place].weight)
+    telling = [place for place in places if alignment.expected.tokens[place].weight] or places
+    return all(place in alignment.to_actual for place in telling)
 
 
 def _far(alignment: Alignment, unit: Unit, other: Unit, ratio: float) -> float:

@@ -29,7 +29,7 @@ _MOST = 2.0
 # Kinds that weigh more the nearer the texts are to copies: there, one changed word is seldom a rewording.
 _NEAR = (
     "slot", "slot_missing", "slot_added", "opposite_weak", "scope_dropped", "scope_added", "hedge", "contrast", "opposite",
-    "negation", "negation_soft", "negative_gap", "denial_loose", "contradiction", "clause_missing", "clause_added", "scope", "roles",
+    "negation", "negation_soft", "negative_gap", "denial_loose", "contradiction", "clause_missing", "clause_added", "scope", "only", "roles",
 )  # fmt: skip
 
 

@@ -110,6 +110,10 @@ def compare_scope(expected: Known, actual: Known) -> list[Finding]:
     if gone and fresh:
         message = f"scope: '{gone[0][1]}' expected, '{fresh[0][1]}' got"
         return [Finding("scope", gone[0][1], fresh[0][1], 1.0, message)]
+    if [job for job, _ in gone + fresh] == ["only"]:
+        verb = "expected, missing" if gone else "added"
+        said = (gone or fresh)[0][1]
+        return [Finding("only", said if gone else "", said if fresh else "", 1.0, f"scope: '{said}' {verb}")]
     findings = [
         Finding("scope_dropped", said, "", 1.0, f"scope: '{said}' expected, missing") for _, said in gone
     ]
