@@ -28,6 +28,7 @@ def test_every_example_is_run_here():
     assert {path.name for path in EXAMPLES.glob("*.py")} == set(SAYS)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", sorted(SAYS))
 def test_an_example_runs_and_ends_with(name, tmp_path):
     done = run(EXAMPLES / name, cwd=tmp_path)
@@ -56,6 +57,7 @@ def test_a_change_of_its_agent_is_a_miss_that_names_the_place(project):
     assert "tools[0].function.description" in done.stdout
 
 
+@pytest.mark.heavy
 def test_its_tape_can_be_recorded_again(project):
     tape = next(project.rglob("*.tape"))
     tape.unlink()

@@ -124,6 +124,7 @@ def _text(size):
     return (line * (size // len(line) + 1))[:size]
 
 
+@pytest.mark.heavy
 def test_a_100_mb_answer_is_recorded_and_comes_back(tape):
     body = b'{"id": "x", "object": "chat.completion", "choices": [{"index": 0, "message": {"role": "assistant", "content": "'
     body += _text(100_000_000).encode() + b'"}, "finish_reason": "stop"}]}'
@@ -144,6 +145,7 @@ def test_a_100_mb_answer_is_recorded_and_comes_back(tape):
     assert _peak_bytes() - before < 2000 * MIB
 
 
+@pytest.mark.heavy
 def test_a_100_mb_question_is_recorded_and_answered_again(tape):
     prompt = _text(100_000_000)
 
