@@ -4,104 +4,24 @@ from __future__ import annotations
 
 from spantape.semantic.facts.bounds import mark_bounds
 from spantape.semantic.facts.model import Quantity
+from spantape.semantic.facts.quantity_words import (
+    ARTICLES,
+    BELOW_ZERO,
+    BETWEEN,
+    CROWNS,
+    DEGREES,
+    HALVES,
+    ITERATION,
+    MINUS,
+    NATIONAL,
+    PLACES,
+    TIMES,
+    ZERO,
+)
 from spantape.semantic.lexicon.units import AMBIGUOUS, Unit, unit_named
 from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.numerals import magnitude_of
 from spantape.semantic.reading.tokens import Token
-
-_HALVES = {"half": 0.5, "halves": 0.5, "halb": 0.5, "halbe": 0.5, "halben": 0.5, "halbes": 0.5, "hälfte": 0.5,
-           "demi": 0.5, "demie": 0.5, "moitié": 0.5, "media": 0.5, "medio": 0.5, "mitad": 0.5, "mezzo": 0.5,
-           "mezza": 0.5, "metà": 0.5, "meia": 0.5, "meio": 0.5, "metade": 0.5, "helft": 0.5, "半": 0.5, "半分": 0.5,
-           "一半": 0.5, "quarter": 0.25, "quarters": 0.25, "viertel": 0.25, "third": 1 / 3, "thirds": 1 / 3,
-           "drittel": 1 / 3, "tiers": 1 / 3, "tercio": 1 / 3, "tercios": 1 / 3, "fifth": 0.2, "fifths": 0.2,
-           "fünftel": 0.2, "tenth": 0.1, "tenths": 0.1, "quart": 0.25, "quarts": 0.25, "eighth": 0.125,
-           "eighths": 0.125, "sixth": 1 / 6, "आधा": 0.5, "आधे": 0.5, "आधी": 0.5, "terzo": 1 / 3, "terzi": 1 / 3}  # fmt: skip
-
-_ARTICLES = frozenset(
-    [
-        "a",
-        "an",
-        "one",
-        "ein",
-        "eine",
-        "einen",
-        "einem",
-        "einer",
-        "un",
-        "une",
-        "uno",
-        "una",
-        "um",
-        "uma",
-        "een",
-        "per",
-        "each",
-        "every",
-        "एक",
-    ]
-)
-
-_TIMES = {"twice": 2.0, "thrice": 3.0, "once": 1.0, "double": 2.0, "triple": 3.0,
-    "couple": 2.0,
-    "both": 2.0, "zweimal": 2.0, "dreimal": 3.0,
-          "einmal": 1.0, "doppelt": 2.0}  # fmt: skip
-
-_BETWEEN = frozenset(
-    ["-", "to", "bis", "à", "a", "~", "〜", "or", "oder", "ou", "o", "et", "and", "und", "から", "से", "tot"]
-)
-
-_MINUS = frozenset({"minus", "moins", "menos", "meno", "min", "零下", "マイナス", "माइनस", "\u2212"})
-
-_BELOW_ZERO = frozenset({"below", "unter", "sous", "bajo", "sotto"})
-
-_ZERO = frozenset({"zero", "null", "zéro", "cero", "0", "freezing"})
-
-_DEGREES = {
-    "celsius": "celsius",
-    "centigrade": "celsius",
-    "fahrenheit": "fahrenheit",
-    "c": "celsius",
-    "f": "fahrenheit",
-}
-
-_NATIONAL = {"australian": "AUD", "canadian": "CAD", "us": "USD", "american": "USD", "singapore": "SGD",
-             "british": "GBP", "swiss": "CHF", "mexican": "MXN", "danish": "DKK", "norwegian": "NOK",
-             "swedish": "SEK", "czech": "CZK"}  # fmt: skip
-
-_CROWNS = frozenset({"crown", "crowns", "krone", "kroner", "krona", "kronor", "peso", "pesos", "franc", "francs",
-                     "dollar", "dollars", "pound", "pounds"})  # fmt: skip
-
-_ITERATION = frozenset({"times", "time", "mal", "fois", "veces", "vez", "volte", "次", "回", "बार", "x"})
-
-
-_PLACES = {
-    word: place
-    for place, word in enumerate(
-        [
-            "first",
-            "second",
-            "third",
-            "fourth",
-            "fifth",
-            "sixth",
-            "seventh",
-            "eighth",
-            "ninth",
-            "tenth",
-            "eleventh",
-            "twelfth",
-            "thirteenth",
-            "fourteenth",
-            "fifteenth",
-            "sixteenth",
-            "seventeenth",
-            "eighteenth",
-            "nineteenth",
-            "twentieth",
-        ],
-        1,
-    )
-}
 
 
 class _Reader:
@@ -140,26 +60,26 @@ class _Reader:
     def in_words(self, at: int) -> int:
         """`half an hour`, `a quarter of the users`, `a dozen`, `an hour`, `twice`."""
         low = self.low(at)
-        if low in _HALVES and not (
+        if low in HALVES and not (
             low in {"quarter", "third", "fifth", "quart", "tenth", "medio", "media"}
             and not self.fractional(at)
         ):
             return self.fraction(at, at, 1.0)
-        if low in _TIMES:
-            return self.add(_TIMES[low], _TIMES[low], "", at, at + 1, soft=True)
-        return self.after_article(at) if low in _ARTICLES else at
+        if low in TIMES:
+            return self.add(TIMES[low], TIMES[low], "", at, at + 1, soft=True)
+        return self.after_article(at) if low in ARTICLES else at
 
     def after_article(self, at: int) -> int:
         """`a dozen`, `every fifth`, `a quarter of`, `an hour`: what an article may begin."""
         low = self.low(at)
-        ordinal = _PLACES.get(self.low(at + 1), 0)
+        ordinal = PLACES.get(self.low(at + 1), 0)
         if low in {"every", "each"} and ordinal > 2 and self.unit(at + 2)[0] is None:
             return self.add(1 / ordinal, 1 / ordinal, "ratio", at, at + 2)
         whole = low not in {"per", "each", "every"} and len(self.low(at + 1)) > 3
         magnitude = magnitude_of(self.low(at + 1)) if whole else None
         if magnitude:
             return self.counted(at, at + 1, magnitude)
-        if self.low(at + 1) in _HALVES and self.fractional(at + 1):
+        if self.low(at + 1) in HALVES and self.fractional(at + 1):
             return self.fraction(at, at + 1, 1.0)
         unit, end = self.unit(at + 1)
         if unit is not None and unit.dimension in {"time", "month"} and self.low(at + 1) not in AMBIGUOUS:
@@ -187,9 +107,9 @@ class _Reader:
 
     def fraction(self, start: int, at: int, count: float) -> int:
         """A part: of a unit (`half an hour`) or of a whole (a ratio)."""
-        value = count * _HALVES[self.low(at)]
+        value = count * HALVES[self.low(at)]
         after = at + 1
-        while self.low(after) in _ARTICLES | {"of", "de", "d", "di", "the"}:
+        while self.low(after) in ARTICLES | {"of", "de", "d", "di", "the"}:
             after += 1
         if after > at + 1 or self.unit(after)[0] is not None:
             unit, end = self.unit(after)
@@ -203,7 +123,7 @@ class _Reader:
     def counted(self, start: int, at: int, value: float) -> int:
         """A number at `at`, with its sign, magnitude, range and unit."""
         value, end = self.magnified(value, at + 1, money=start < at)
-        if self.low(end) in _HALVES and self.low(end).endswith("s") and value < 20:
+        if self.low(end) in HALVES and self.low(end).endswith("s") and value < 20:
             return self.fraction(start, end, value)
         begin, value = self.signed(start, value)
         high, end = self.ranged(value, end)
@@ -220,7 +140,7 @@ class _Reader:
             after = end
         if unit is None:
             unit, after = Unit("", 1.0), end
-        if self.low(after) in _BELOW_ZERO and self.low(after + 1) in _ZERO:
+        if self.low(after) in BELOW_ZERO and self.low(after + 1) in ZERO:
             value, high, after = -high, -value, after + 2
         before_half = value
         value, after = self.and_a_half(value, after)
@@ -243,7 +163,7 @@ class _Reader:
         if (
             "/" in self.tokens[at].text
             and self.low(at + 1) in {"of", "de", "d"}
-            and self.low(at + 2) in _ARTICLES
+            and self.low(at + 2) in ARTICLES
         ):
             unit, end = self.unit(at + 3)
             if unit is not None:
@@ -280,15 +200,13 @@ class _Reader:
 
     def signed(self, start: int, value: float) -> tuple[int, float]:
         before = self.low(start - 1)
-        if before in _MINUS or (
-            before == "-" and not (start > 1 and self.tokens[start - 2].kind == "number")
-        ):
+        if before in MINUS or (before == "-" and not (start > 1 and self.tokens[start - 2].kind == "number")):
             return start - 1, -value
         return start, value
 
     def ranged(self, value: float, end: int) -> tuple[float, int]:
         """The other end of a range that a number begins: `60 to 100`, `5-10`, `one or two`."""
-        if self.low(end) not in _BETWEEN:
+        if self.low(end) not in BETWEEN:
             return value, end
         after = end + 1 + (end + 1 < len(self.tokens) and self.tokens[end + 1].kind == "money")
         other = self.number(after)
@@ -326,16 +244,16 @@ class _Reader:
         for size in (3, 2, 1):
             name = " ".join(token.text for token in self.tokens[at : at + size])
             unit = unit_named(name.replace("° ", "°"))
-            if unit is not None and unit.dimension == "degree" and self.low(at + size) in _DEGREES:
-                return Unit(_DEGREES[self.low(at + size)], 1.0), at + size + 1
+            if unit is not None and unit.dimension == "degree" and self.low(at + size) in DEGREES:
+                return Unit(DEGREES[self.low(at + size)], 1.0), at + size + 1
             if unit is not None:
                 return unit, at + size
         return None, at
 
     def national(self, at: int) -> tuple[Unit, int] | None:
         """`Canadian dollars`: a currency told by the country before it."""
-        code = _NATIONAL.get(self.low(at))
-        if code is not None and self.low(at + 1) in _CROWNS:
+        code = NATIONAL.get(self.low(at))
+        if code is not None and self.low(at + 1) in CROWNS:
             return Unit(f"money:{code}", 1.0), at + 2
         return None
 
@@ -352,7 +270,7 @@ class _Reader:
     ) -> int:
         said = self.document.said(start, end)
         soft = soft or (low == high == 1 and not dimension and self.low(start) == "one")
-        if self.low(end) in _ITERATION and not dimension:
+        if self.low(end) in ITERATION and not dimension:
             end += 1
         low, high = min(low, high), max(low, high)
         quantity = Quantity(
@@ -408,8 +326,8 @@ def _ordinals(document: Document) -> list[Quantity]:
     """Places in a row (`the second day`), soft: they may stand for a number on the other side."""
     found = []
     for token in document.tokens:
-        if token.fact < 0 and token.low in _PLACES:
-            place = float(_PLACES[token.low])
+        if token.fact < 0 and token.low in PLACES:
+            place = float(PLACES[token.low])
             found.append(
                 Quantity(place, place, "", token.text, token.place, token.place + 1, soft=True, written=place)
             )
