@@ -95,6 +95,15 @@ def test_git_log_and_show_work_from_anywhere(spantape, repository, monkeypatch):
     assert '"Weather in Paris?"' in git("show", "HEAD")
 
 
+def test_what_lies_in_a_repository_is_not_imported(spantape, repository):
+    spantape("git", "install")
+    for name in ("spantape", "click", "json", "sitecustomize"):
+        (repository / f"{name}.py").write_text("open('touched', 'w').close()")
+    recorded_twice(repository)
+    assert '"Weather in Paris?"' in git("diff")
+    assert not (repository / "touched").exists()
+
+
 def test_a_damaged_tape_does_not_stop_git(spantape, repository):
     spantape("git", "install")
     recorded_twice(repository)

@@ -107,8 +107,11 @@ def _is_ours(line: str) -> bool:
 
 
 def _command() -> str:
-    """What git runs, through a shell, with the file's name behind it: this interpreter, wherever git is called from."""
-    return f"{shlex.quote(sys.executable)} -m spantape git textconv"
+    """What git runs, through a shell, with the file's name behind it: this interpreter, wherever git is called from.
+
+    `-P` keeps modules that lie in somebody's repository from being imported.
+    """
+    return f"{shlex.quote(sys.executable)} -P -m spantape git textconv"
 
 
 def _scope(*, everywhere: bool) -> str:
