@@ -51,17 +51,20 @@ _PACKAGES: Final = frozenset(
 )
 """Instrumentations of model SDKs; those of agent frameworks wrap more than one call."""
 
-_loaded: list[int] = [
-    0,
-    0,
-]  # the number of loaded modules when last looked at, and of these instrumentations then
+_HIDING: Final = frozenset(f"opentelemetry.instrumentation.{provider}" for provider in _PROVIDERS)
+"""Those that may have a span that is not the current one, whatever the context says."""
+
+_loaded: list[int] = [0, 0, 0]
+"""The number of loaded modules when last looked at, and of these instrumentations then: all, and the hiding ones."""
 
 
 def outer_model_span(context: Context) -> Outer | None:
     """Where the span is that another instrumentation opened for this call; None where there is none."""
-    if _is_model_span(trace.get_current_span(context)):
+    span = trace.get_current_span(context)
+    if _is_model_span(span):
         return "current"
-    return "unseen" if _instrumentation_loaded() and _wrapped() else None
+    hidden = bool(context) and not span.is_recording()  # a no-op span may hide the one around it
+    return "unseen" if _may_be_unseen(hidden=hidden) and _wrapped() else None
 
 
 def _is_model_span(span: trace.Span) -> bool:
@@ -80,11 +83,13 @@ def _is_model_span(span: trace.Span) -> bool:
     return "llm.request.type" in attributes or "gen_ai.system" in attributes
 
 
-def _instrumentation_loaded() -> bool:
+def _may_be_unseen(*, hidden: bool) -> bool:
+    """Whether an instrumentation is loaded whose span could be around without being the current one."""
     modules = sys.modules
     if len(modules) != _loaded[0]:
-        _loaded[:] = len(modules), sum(map(modules.__contains__, _PACKAGES))
-    return _loaded[1] > 0
+        found = [sum(map(modules.__contains__, some)) for some in (_PACKAGES, _HIDING)]
+        _loaded[:] = len(modules), *found
+    return _loaded[2] > 0 or (hidden and _loaded[1] > 0)
 
 
 def _wrapped() -> bool:
