@@ -1161,3 +1161,29 @@ def test_the_mark_and_the_settings_are_in_the_help(project):
 
 def test_the_environment_of_the_suite_is_not_ci():
     assert not in_ci(os.environ), "the tests above set it where they mean it"
+
+
+def test_a_failed_match_is_told_in_lines_below_the_test(pytester):
+    pytester.makepyfile(
+        """
+        import spantape
+
+        def test_it():
+            assert not spantape.matches("It rains.", "It snows.")
+            assert spantape.matches("The refund was not approved.", "The refund was approved.")
+
+        def test_another():
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("-q")
+    result.stdout.fnmatch_lines(
+        [
+            "*- spantape.matches -*",
+            "different in meaning, score 0.*",
+            "  negation: *",
+            "  expected: 'The refund was approved.'",
+            "  actual:   'The refund was not approved.'",
+        ]
+    )
+    assert str(result.stdout).count("- spantape.matches -") == 1

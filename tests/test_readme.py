@@ -27,6 +27,7 @@ VARYING = (
     (re.compile(r"\d+\.\d+ ?s\b"), "<seconds>"),
     (re.compile(r"sha256 <digest> of \d+ bytes"), "sha256 <digest> of <n> bytes"),
     (re.compile(r"version \d[\w.]*"), "version <version>"),
+    (re.compile(r"\d{8}T\d{6}Z-(\w+)-[0-9a-f]{12}\b"), r"<time>-\1-<run>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
 )
 

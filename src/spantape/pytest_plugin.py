@@ -30,6 +30,7 @@ blocked connections fail the test, also where it swallowed them.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -192,6 +193,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Tell the tape how its test went; the report of the last phase carries what the tape did."""
     report = yield
+    if report.when == "call":
+        _tell_unmatched(report)
     tape = item.stash.get(_TAPE, None)
     if tape is None:
         return report
@@ -201,6 +204,14 @@ def pytest_runtest_makereport(
         if tape.record is not None:
             vars(report)["spantape"] = tape.record  # xdist carries what is in a report's dict
     return report
+
+
+def _tell_unmatched(report: pytest.TestReport) -> None:
+    """Add what `spantape.matches` has to say of a failed test, in lines."""
+    semantic = sys.modules.get("spantape.semantic.matches")
+    told = semantic.take_unmatched() if semantic is not None else None
+    if told is not None and report.failed:
+        report.sections.append(("spantape.matches", told))
 
 
 class _Reporting:

@@ -219,7 +219,7 @@ class ExchangeSpan:
             shown = _echoed(messages, self._base.body.answered)
             known += shown
             messages = messages[shown:]
-        if known:
+        if known or self._target.content == "all":  # 0 says that the whole history is here
             attributes[names.MESSAGES_BEFORE] = known
         if messages:
             attributes[names.INPUT_MESSAGES] = _json(messages)

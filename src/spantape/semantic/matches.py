@@ -18,7 +18,10 @@ class Match:
         self.expected, self.actual, self.comparison = expected, actual, comparison
 
     def __bool__(self) -> bool:
-        return bool(self.comparison)
+        matched = bool(self.comparison)
+        if not matched:
+            _last_unmatched[:] = [self]
+        return matched
 
     def __repr__(self) -> str:
         told = self.comparison
@@ -28,7 +31,17 @@ class Match:
         if more > 0:
             reasons.append(f"  … and {more} more")
         texts = [f"  expected: {_short(self.expected)}", f"  actual:   {_short(self.actual)}"]
-        return "\n".join([head, *([] if self else [*reasons, *texts])])
+        return "\n".join([head, *([] if told else [*reasons, *texts])])
+
+
+_last_unmatched: list[Match] = []
+
+
+def take_unmatched() -> str | None:
+    """What the last one that was found false tells, once; pytest itself shows a text on one line, and cuts it short."""
+    told = repr(_last_unmatched[-1]) if _last_unmatched else None
+    _last_unmatched.clear()
+    return told
 
 
 def matches(
