@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cli_tapes import line, make_runner, record_guide, write_lines
 from spantape import cli, read_tape
-from spantape._spans.codec import write_chunks
+from spantape._spans.chunks import write_chunks
 
 
 @pytest.fixture

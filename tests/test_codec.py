@@ -13,19 +13,18 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from spantape._model import Exchange, Failure, Request, Response, digest
 from spantape._seams.served import Served
 from spantape._spans import names
+from spantape._spans.chunks import read_chunks, write_chunks
 from spantape._spans.codec import (
     COMPRESS_FROM,
     compress,
     decompress,
     pack,
     read_body,
-    read_chunks,
     read_exchange,
     read_headers,
     read_response,
     split_encoding,
     unpack,
-    write_chunks,
     write_exchange,
     write_headers,
 )

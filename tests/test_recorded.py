@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spantape._framing.delta import find_delta
 from spantape._model import Failure
 from spantape._spans.body import Base, Body
 from spantape._spans.call import Call, Outcome
-from spantape._framing.delta import find_delta
 from spantape._spans.recorded import is_clean_request, redacted
 from spantape._spans.redaction import Redactor
 

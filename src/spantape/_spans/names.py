@@ -45,7 +45,9 @@ REPLAYED: Final = "spantape.replayed"  # true: answered from a tape, not by a se
 DIALECT: Final = "spantape.dialect"  # str: what the bytes mean, e.g. "openai.chat"; absent where unknown
 END: Final = "spantape.end"  # how the response ended, where not "complete"
 ERROR_MESSAGE: Final = "spantape.error.message"  # str, beside error.type
-MESSAGES_BEFORE: Final = "spantape.messages.before"  # int: input messages that earlier spans show; 0: all are here
+MESSAGES_BEFORE: Final = (
+    "spantape.messages.before"  # int: input messages that earlier spans show; 0: all are here
+)
 REDACTED: Final = "spantape.redacted"  # string[]: "<kind>:<count>" of what was replaced
 CUT: Final = "spantape.cut"  # string[]: attributes that a limit of the SDK cut or dropped
 CONTENT: Final = "spantape.content"  # "none": recorded without messages and payload, so not replayable
@@ -73,7 +75,7 @@ RESPONSE_ENCODING: Final = "spantape.response.body.encoding"  # absent or "zstd"
 RESPONSE_DIGEST: Final = "spantape.response.body.sha256"
 RESPONSE_SIZE: Final = "spantape.response.body.size"
 RESPONSE_CONTENT_ENCODING: Final = "spantape.response.content_encoding"  # undone before recording
-RESPONSE_CHUNKS: Final = "spantape.response.chunks"  # str: see `_spans.codec.write_chunks`
+RESPONSE_CHUNKS: Final = "spantape.response.chunks"  # str: see `_spans.chunks.write_chunks`
 
 ARGUMENTS: Final = "spantape.arguments"  # JSON text: what an agent or tool was called with
 RESULT: Final = "spantape.result"  # JSON text: what it gave back

@@ -21,7 +21,8 @@ import msgspec
 from spantape._framing.delta import find_delta
 from spantape._model import End, Exchange, Failure, Headers, Request, Response, digest
 from spantape._spans import names
-from spantape._spans.codec import read_chunks, write_chunks, write_exchange
+from spantape._spans.chunks import read_chunks, write_chunks
+from spantape._spans.codec import write_exchange
 from spantape.errors import TapeDamaged, TapeError
 from spantape.tape.fingerprint import parse_json, path_of
 from spantape.tape.model import ExchangeStep, Span, Tape, Value

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from spantape._model import Headers
-from spantape._spans.codec import read_chunks, write_chunks
+from spantape._spans.chunks import read_chunks, write_chunks
 from spantape._spans.redaction import Redactor
 from spantape.errors import TapeError
 from spantape.tape.exchanges import import_exchanges

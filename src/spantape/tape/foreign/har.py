@@ -15,7 +15,7 @@ from typing import Any, Final, cast, get_args
 from urllib.parse import urlencode
 
 from spantape._model import End, Exchange, Failure, Headers, Request, Response, header
-from spantape._spans.codec import read_chunks
+from spantape._spans.chunks import read_chunks
 from spantape.errors import TapeDamaged, TapeError
 from spantape.tape.foreign.bodies import Body, base64_bytes, content_length, plain_headers
 from spantape.tape.foreign.model import ForeignExchange, Grade, Notes, Recording

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from spantape._model import Headers, Response, header
 from spantape._spans import names
-from spantape._spans.codec import write_chunks
+from spantape._spans.chunks import write_chunks
 from spantape._version import __version__
 from spantape.tape.foreign.har import OURS
 from spantape.tape.foreign.model import grade_of
