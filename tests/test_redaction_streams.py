@@ -279,3 +279,14 @@ def test_a_hint_with_quotes_is_seen_in_a_long_stream():
     events = [{"n": number, "seat": "QRSTUV"} for number in range(40)]
     clean, _ = Redactor([found]).stream(ndjson(events), (), NDJSON)
     assert payloads(clean) == [{"n": number, "seat": "__seat_1__"} for number in range(40)]
+
+
+def test_a_secret_of_equal_pieces_is_found_where_only_the_ids_of_the_events_differ():
+    def event(number):
+        return {"id": f"c{number}", "choices": [{"index": 0, "delta": {"content": "tora "}}]}
+
+    body = sse([event(number) for number in range(10, 20)])
+    redactor = Redactor(literals=["tora tora tora"])
+    clean, _ = redactor.stream(body, [len(body)], "text/event-stream")
+    assert b"__secret_1__" in clean
+    assert clean.count(b"tora") < 10

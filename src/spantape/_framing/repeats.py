@@ -26,6 +26,10 @@ class Folded(NamedTuple):
     before: bytes
     behind: bytes
 
+    def repeats_text(self) -> bool:
+        """Whether each event of the run has a text that adds up and is the same in all: folded, it stands there once."""
+        return _ADDS_UP.search(self.before) is not None or _ADDS_UP.search(self.behind) is not None
+
 
 def fold(body: bytes) -> Folded | None:
     """`body` with its events that differ in the content of one string as one event, None where there are too few.
@@ -70,12 +74,7 @@ def fold_texts(body: bytes, piece: re.Pattern[bytes]) -> bytes:
     `piece` is searched in what stands before the text, and says whether it is such a piece.
     """
     folded = fold(body)
-    if (
-        folded is None
-        or piece.search(folded.before) is None
-        or _ADDS_UP.search(folded.before) is not None
-        or _ADDS_UP.search(folded.behind) is not None
-    ):
+    if folded is None or piece.search(folded.before) is None or folded.repeats_text():
         return body
     return folded.body
 

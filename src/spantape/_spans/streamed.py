@@ -72,8 +72,7 @@ def stream_edits(redactor: Redactor, body: bytes, content_type: str) -> list[Edi
 
 def _is_suspicious(redactor: Redactor, body: bytes) -> bool:
     """Whether `body` may hold secrets, whole or in pieces; True also where only the exact look can tell."""
-    folded = None if redactor.seeks_quotes() else fold(body)
-    short = _without_repeats(redactor, body) if folded is None else folded.body
+    short = body if redactor.seeks_quotes() else _shortened(body)
     redactor.observe(short)
     detectors, literals = redactor.candidates(short)
     if (detectors or literals) and redactor.locate(body):
@@ -82,14 +81,19 @@ def _is_suspicious(redactor: Redactor, body: bytes) -> bool:
     return (alternates and _interleaved(body)) or _holds_pieces(redactor, short)
 
 
-def _without_repeats(redactor: Redactor, body: bytes) -> bytes:
+def _shortened(body: bytes) -> bytes:
     """`body` with what its events have in common before and behind their text written once.
 
     Cut at quotes, which no hint then holds, so that each hint that is in `body` is in what is left; the name of the field
     stays before each text.
     """
-    if redactor.seeks_quotes():
-        return body
+    folded = fold(body)
+    if folded is None:
+        return _without_repeats(body)
+    return body if folded.repeats_text() else folded.body
+
+
+def _without_repeats(body: bytes) -> bytes:
     events = body.split(b"\n\n") if b"\n\n" in body[:_FIRST] else body.split(b"\n")
     if len(events) < _FEW:
         return body
