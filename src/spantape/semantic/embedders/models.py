@@ -151,7 +151,7 @@ def _digest(weights: Mapping[str, Any]) -> str:
     for name in sorted(weights):
         array = np.ascontiguousarray(_as_numpy(weights[name]))
         total.update(f"{name}\0{array.dtype.str}\0{array.shape}\0".encode())
-        total.update(memoryview(array).cast("B"))
+        total.update(array.data.cast("B"))
     return total.hexdigest()
 
 
