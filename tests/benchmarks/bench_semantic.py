@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from spantape.semantic import THRESHOLD, compare
-from spantape.semantic.facts.known import know
+from spantape.semantic.facts.known import know, know_both
 from spantape.semantic.lexicon import LANGUAGES, lexicon
 from spantape.semantic.score import features_of, findings_of
 from spantape.semantic.structured import compare_structured
@@ -118,7 +118,7 @@ def _pair(told: dict[str, object]) -> Pair:
         decided = float(parsed.verdict == "same")
     else:
         texts = parsed.around or (expected, actual)
-        found, shared = findings_of(know(texts[0]), know(texts[1]))
+        found, shared = findings_of(*know_both(texts[0], texts[1]))
         features = features_of(found, shared)
     return Pair(bool(told["same"]), str(told["kind"]), str(told["lang"]), expected, actual, decided, features)
 

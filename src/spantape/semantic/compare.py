@@ -105,11 +105,11 @@ def _check(expected: object, actual: object, threshold: float) -> None:
 def _prose(
     expected: str, actual: str, *, threshold: float, judge: Judge | None, language: str | None
 ) -> Comparison:
-    from spantape.semantic.facts.known import know
+    from spantape.semantic.facts.known import know_both
     from spantape.semantic.score import features_of, findings_of, gravity, score_of
 
     tail = _tail(expected, actual)
-    found, shared = findings_of(know(expected[:_READ], language), know(actual[:_READ], language))
+    found, shared = findings_of(*know_both(expected[:_READ], actual[:_READ], language))
     found += tail
     score = score_of(features_of(found, shared))
     if judge is not None:

@@ -20,6 +20,7 @@ from spantape.semantic.facts.exchanges import compare_bindings, compare_exchange
 from spantape.semantic.facts.known import Known
 from spantape.semantic.facts.model import Finding
 from spantape.semantic.facts.numbers import compare_numbers
+from spantape.semantic.facts.parties import settle_parties
 from spantape.semantic.facts.polarity import compare_contradictions, compare_opposites, compare_slot_opposites
 from spantape.semantic.facts.roles import compare_agents, compare_roles, is_comparative, told_backwards
 from spantape.semantic.facts.words import compare_exceptions, compare_hedging, compare_refusal, compare_scope
@@ -60,6 +61,7 @@ def findings_of(expected: Known, actual: Known) -> tuple[list[Finding], Overlap]
         *compare_slots(alignment),
         *compare_insertions(alignment),
     ]
+    found = settle_parties(found, alignment)
     if told_backwards(expected, actual, alignment):
         found = [one for one in found if one.kind != "roles" and not is_comparative(one.expected)]
     return found, overlap(alignment)

@@ -9,7 +9,9 @@ from spantape.semantic.facts.model import Moment, Quantity
 from spantape.semantic.facts.moments import moments_in
 from spantape.semantic.facts.negation import Denial, deny
 from spantape.semantic.facts.quantities import quantities_in
+from spantape.semantic.reading.clean import clean
 from spantape.semantic.reading.document import Document, read
+from spantape.semantic.reading.language import language_of
 
 
 @dataclass(slots=True, eq=False)
@@ -29,3 +31,11 @@ def know(text: str, language: str | None = None) -> Known:
     moments = moments_in(document)
     quantities = quantities_in(document)
     return Known(document, moments, quantities, deny(document))
+
+
+def know_both(expected: str, actual: str, language: str | None = None) -> tuple[Known, Known]:
+    """Return what two texts state, both read in one language: of short texts, one alone may tell too little."""
+    if language is None:
+        here, there = language_of(clean(expected)), language_of(clean(actual))
+        language = here if here == there else language_of(clean(f"{expected}\n{actual}"))
+    return know(expected, language), know(actual, language)

@@ -8,9 +8,9 @@ from spantape.semantic.lexicon import Sense, lexicon
 from spantape.semantic.reading.document import Document
 from spantape.semantic.reading.tokens import Token
 
-_BE = frozenset(["am", "is", "are", "was", "were", "be", "been", "being", "get", "gets", "got", "gotten"])
+BE = frozenset(["am", "is", "are", "was", "were", "be", "been", "being", "get", "gets", "got", "gotten"])
 
-_AUXILIARY = _BE | frozenset(
+AUXILIARY = BE | frozenset(
     [
         "will",
         "would",
@@ -31,7 +31,7 @@ _AUXILIARY = _BE | frozenset(
 )
 
 _NOUN_ENDINGS = ("ion", "ions", "ment", "ments", "ance", "ence", "al", "als", "ity", "ness", "able", "ful")
-_SPLITS = frozenset(
+SPLITS = frozenset(
     [
         "but",
         "while",
@@ -85,7 +85,7 @@ def parts_of(document: Document) -> dict[int, Part]:
         ended = token.clause != last
         if clause and (
             ended
-            or token.low in _SPLITS
+            or token.low in SPLITS
             or (
                 token.low == "and"
                 and _verb_at(clause, document) is not None
@@ -112,14 +112,14 @@ def is_verb(token: Token, document: Document) -> bool:
     verbs = document.words.job("verb")
     if token.low.endswith(_NOUN_ENDINGS) and token.low not in verbs:
         return False
-    return token.low in _AUXILIARY or any(form in verbs for form in token.forms)
+    return token.low in AUXILIARY or any(form in verbs for form in token.forms)
 
 
 def _verb_at(clause: list[Token], document: Document) -> int | None:
     """The index of the first verb that something stands before."""
     seen = False
     for at, token in enumerate(clause):
-        if seen and token.low in _AUXILIARY:
+        if seen and token.low in AUXILIARY:
             return at
         if seen and is_verb(token, document) and not _after_determiner(clause, at):
             return at
@@ -198,7 +198,7 @@ def _main_verb(clause: list[Token], verb: int | None, document: Document) -> str
     """The base form of the verb that tells the event; empty where a clause has none."""
     if verb is None:
         return ""
-    told = (token for token in clause[verb:] if is_verb(token, document) and token.low not in _AUXILIARY)
+    told = (token for token in clause[verb:] if is_verb(token, document) and token.low not in AUXILIARY)
     return next((token.stem for token in told), "")
 
 
@@ -221,7 +221,7 @@ def _role(at: int, verb: int | None, governing: str, *, passive: bool, turned: b
 
 def _is_passive(clause: list[Token], verb: int) -> bool:
     for at in range(verb, min(len(clause) - 1, verb + 6)):
-        if clause[at].low in _BE:
+        if clause[at].low in BE:
             for token in clause[at + 1 : at + 4]:
                 participle = token.low.endswith(
                     ("ed", "en", "wn", "ld", "nt", "pt", "id", "ne", "ade", "ut", "un")
@@ -235,7 +235,7 @@ def _converse_pole(clause: list[Token], verb: int | None) -> bool:
     """Whether the verb tells its event from the far end (`reports to` for `manages`)."""
     if verb is None:
         return False
-    following = [token for token in clause[verb : verb + 6] if token.low not in _AUXILIARY][:3] or clause[
+    following = [token for token in clause[verb : verb + 6] if token.low not in AUXILIARY][:3] or clause[
         verb : verb + 3
     ]
     for at, token in enumerate(following[:1]):

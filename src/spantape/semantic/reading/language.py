@@ -13,7 +13,9 @@ _READ = 4000  # characters that tell a language; more tell no more
 
 # Words that stand in most sentences of their language and in few of another.
 _SMALL = {
-    "en": "the of and to is was are were for with that this it you your we our not be on at by from have has will an",
+    "en": "the of and to is was are were for with that this it you your we our not be on at by from have has will an "
+    "as do met door over come also if then than when before after into out its his her their they he she who which but "
+    "or may can should must does did been being all any each only",
     "de": "der die das und ist nicht ein eine einen einem einer den dem des zu mit auf für von wird werden sind im am "
     "ihr ihre ihren wir sie es kann haben hat bei nach aus auch sich als um bis zum zur durch wurde keine kein",
     "fr": "le la les des et est une du au aux pour dans que qui votre vos nous vous pas sur avec ne ce cette il elle "

@@ -1,0 +1,105 @@
+"""What comes before what, what follows from what, and which of two has more: relations that a connecting word tells."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Final
+
+from spantape.semantic.facts.relations import Key, Pairs
+from spantape.semantic.reading.document import Document
+from spantape.semantic.reading.tokens import Token
+
+# Each connecting word: the relation, and whether what follows the word comes first.
+_CONNECTING: Final = {
+    "before": ("time", False), "until": ("time", False), "after": ("time", True), "once": ("time", True),
+    "if": ("if", True), "when": ("if", True), "whenever": ("if", True), "because": ("if", True), "since": ("if", True),
+}  # fmt: skip
+_MOST = 8  # words on each side of a connecting word that are its ends
+_MEASURED: Final = {"cost": "expensive", "weigh": "heavy", "last": "long", "measure": "long"}
+
+
+def sequences_of(document: Document, key: Key) -> Pairs:
+    """Return which ends stand before which, by the keys of their words; nothing in other languages."""
+    pairs: Pairs = defaultdict(set)
+    if document.language != "en":
+        return pairs
+    for sentence in _sentences(document):
+        for at, token in enumerate(sentence):
+            if token.low in _CONNECTING:
+                _connect(sentence, at, key, pairs)
+            elif token.low == "than":
+                _rank(sentence, at, key, pairs)
+    return {pair: names for pair, names in pairs.items() if pair[0] != pair[1]}
+
+
+def _sentences(document: Document) -> list[list[Token]]:
+    found: dict[int, list[Token]] = defaultdict(list)
+    for token in document.tokens:
+        found[token.sentence].append(token)
+    return list(found.values())
+
+
+def _connect(sentence: list[Token], at: int, key: Key, pairs: Pairs) -> None:
+    name, turned = _CONNECTING[sentence[at].low]
+    ahead, rest = _back(sentence[:at]), _forth(sentence[at + 1 :])
+    if not any(token.kind != "mark" for token in sentence[:at]):
+        comma = next((place for place, token in enumerate(rest) if token.low in {",", "then"}), len(rest))
+        ahead, rest = rest[comma:], rest[:comma]
+    first = [key(token) for token in ahead if key(token) and token.weight]
+    second = [key(token) for token in rest if key(token) and token.weight]
+    shared = set(first) & set(second)
+    for one in first[-_MOST:]:
+        for two in second[:_MOST]:
+            if not {one, two} & shared:
+                pairs[(two, one) if turned else (one, two)].add(name)
+
+
+def _back(tokens: list[Token]) -> list[Token]:
+    """The tokens behind the last connecting word."""
+    last = max((at for at, token in enumerate(tokens) if token.low in _CONNECTING), default=-1)
+    return tokens[last + 1 :]
+
+
+def _forth(tokens: list[Token]) -> list[Token]:
+    """The tokens before the next connecting word."""
+    return tokens[: next((at for at, token in enumerate(tokens) if token.low in _CONNECTING), len(tokens))]
+
+
+def _rank(sentence: list[Token], at: int, key: Key, pairs: Pairs) -> None:
+    """`A is faster than B`: from A to B by how fast, and by the axis of the word from its first end to its second."""
+    compared = next(
+        (place for place in range(at - 1, max(-1, at - 6), -1) if _compares(sentence[place])), None
+    )
+    if compared is None:
+        return
+    word = sentence[compared]
+    less = word.low in {"less", "fewer"}
+    measure = word
+    if word.low in {"more", "less", "fewer"}:
+        measure = sentence[compared + 1] if compared + 1 < at else sentence[compared - 1]
+    before = [
+        key(token)
+        for token in sentence[:compared]
+        if key(token) and token is not measure and token.clause == word.clause
+    ]
+    after = [key(token) for token in sentence[at + 1 :] if key(token) and token.clause == sentence[at].clause]
+    for one in before[:_MOST]:
+        for two in after[:2]:
+            for name, far in _measures(measure):
+                pairs[(two, one) if far != less else (one, two)].add(name)
+
+
+def _compares(token: Token) -> bool:
+    return token.low in {"more", "less", "fewer", "better", "worse"} or (
+        token.low.endswith("er") and token.kind == "word" and not token.name
+    )
+
+
+def _measures(word: Token) -> list[tuple[str, bool]]:
+    named = next((_MEASURED[form] for form in word.forms if form in _MEASURED), word.stem)
+    axes = [
+        (f"axis {sense.line}", bool(sense.pole))
+        for sense in word.senses
+        if sense.kind in {"axis", "contrast"}
+    ]
+    return [(f"more {named}", False), *axes]
