@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 from spantape.semantic.alignment import Alignment
 from spantape.semantic.facts.model import Finding
+from spantape.semantic.facts.pronouns import meant_in
 from spantape.semantic.facts.relations import Key, Pairs, relations_of, words_telling
-from spantape.semantic.facts.sequences import sequences_of
+from spantape.semantic.facts.sequences import sequences_of, words_comparing
 from spantape.semantic.reading.document import SEGMENTED, Document
 from spantape.semantic.reading.tokens import Token
 
@@ -22,14 +23,18 @@ class Keys:
 
     def __init__(self, alignment: Alignment) -> None:
         self._table = alignment.to_expected
-        self._expected = alignment.expected
+        self._expected, self._actual = alignment.expected, alignment.actual
+        self._meant = {
+            id(document): meant_in(document) for document in (alignment.expected, alignment.actual)
+        }
 
     def of_expected(self, token: Token) -> str:
         """The key of a word of the expected text."""
-        return _named(token)
+        return _named(self._meant[id(self._expected)].get(token.place, token))
 
     def of_actual(self, token: Token) -> str:
         """The key of a word of the actual text: that of the word that it stands for."""
+        token = self._meant[id(self._actual)].get(token.place, token)
         place = self._table.get(token.place)
         return _named(self._expected.tokens[place]) if place is not None else _named(token)
 
@@ -63,7 +68,11 @@ def compare_parties(alignment: Alignment) -> tuple[list[Finding], set[str], set[
             pair for pair, name in same if name != "mutual"
         }:
             findings.append(_changed(alignment.expected, *wrong[0][0]))
-    words = words_telling(alignment.expected, names) | words_telling(alignment.actual, names)
+    words = {
+        word
+        for document in (alignment.expected, alignment.actual)
+        for word in (*words_telling(document, names), *words_comparing(document, names))
+    }
     return findings, agreed, words
 
 

@@ -27,6 +27,9 @@ _FROM = frozenset({"from"})
 _TOWARDS = frozenset({"to", "into", "onto", "towards", "toward"})
 _LEAVING = frozenset({"depart", "leave"})
 _REACHING = frozenset({"land", "arrive", "reach"})
+_MOVING = frozenset(
+    {"move", "transfer", "copy", "go", "fly", "travel", "depart", "leave", "land", "arrive", "reach", "shift"}
+)
 _TURNING = frozenset({"convert", "turn", "translate", "transform", "change", "rename", "merge"})
 _LONGEST = 4  # words of a phrase of the table
 _CLAUSE = 24  # tokens on either side of a relation that may be its parties
@@ -51,6 +54,7 @@ class Clause:
     before: list[str] = field(default_factory=list)
     after: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     beside: list[str] = field(default_factory=list)
+    equates: bool = False
     passive: bool = False
 
 
@@ -88,14 +92,14 @@ def relations_of(document: Document, key: Key) -> Pairs:
 def words_telling(document: Document, names: set[str]) -> set[str]:
     """Return the words of a text, in lower case, that tell one of these relations of the table, or compare two."""
     found: set[str] = set()
-    if not any(name.startswith(("line", "axis", "more", "path")) for name in names):
-        return found
     for token in document.tokens:
-        told = {name: end for name, end, _ in _predicates(document, token)}
+        listed = list(_predicates(document, token))
+        told = {name: end for name, end, _ in listed}
         end = max((told[name] for name in names & set(told) if name.startswith("line")), default=0)
         found.update(word.low for word in document.tokens[token.place : end])
-        axes = {f"axis {sense.line}" for sense in token.senses} | {f"more {token.stem}"}
-        if axes & names:
+        if "path" in names and (
+            {token.low, *token.forms} & _MOVING or any(one.hands for _, _, one in listed)
+        ):
             found.add(token.low)
     return found
 
@@ -187,7 +191,7 @@ def _relate(clause: Clause, name: str, told: Told, pairs: Pairs) -> None:
                 pairs[one, two].add(name)
                 pairs[two, one].add(name)
     elif told.noun:
-        for one, two in _nominal(clause):
+        for one, two in _nominal(clause) if clause.equates else ():
             pairs[(two, one) if told.far else (one, two)].add(name)
     else:
         for one, two, of in _verbal(clause, told):
@@ -206,7 +210,8 @@ def _verbal(clause: Clause, told: Told) -> Iterator[tuple[str, str, str]]:
             yield from ((one, two, " of") for one in given for two in clause.before)
             others = others + direct + given
         else:
-            others = direct + given
+            yield from ((one, two, " thing") for one in doers for two in (direct if given else ()))
+            others = given or direct
     elif told.hands == "<":
         sources = clause.after.get("from", [])
         yield from ((one, two, "") for one in sources for two in doers)
@@ -222,7 +227,7 @@ def _verbal(clause: Clause, told: Told) -> Iterator[tuple[str, str, str]]:
             [],
         )
     for one in doers:
-        for two in others:
+        for two in (*others, *(clause.after.get("of", []) if direct else ())):
             yield (two, one, "") if told.far else (one, two, "")
 
 
@@ -240,6 +245,8 @@ def _clause(document: Document, token: Token, end: int, key: Key) -> Clause:
     beside = tokens[max(0, token.place - 2) : token.place]
     owners = [key(word) for word in beside if key(word) and not _determined(document, word)]
     clause = Clause(before=_subjects(document, token, key), beside=owners)
+    beside = tokens[max(0, token.place - 3) : token.place]
+    clause.equates = not any(is_verb(word, document) and word.low not in AUXILIARY for word in beside)
     near = tokens[max(0, token.place - 3) : token.place]
     after = tokens[end] if end < len(tokens) else None
     participle = token.low.endswith(
@@ -249,7 +256,9 @@ def _clause(document: Document, token: Token, end: int, key: Key) -> Clause:
     clause.passive = clause.passive or (after is not None and after.low == "by" and participle)
     governing = ""
     for word in tokens[end : end + _CLAUSE]:
-        if word.clause != token.clause or word.low in SPLITS or word.kind in {"mark", "line"}:
+        if word.low == "that" and word.place == end:
+            continue
+        if _ends(word, token):
             break
         if word.low in {"and", "or", "after", "before"} and any(
             is_verb(one, document) for one in tokens[word.place + 1 : word.place + 3]
@@ -262,6 +271,12 @@ def _clause(document: Document, token: Token, end: int, key: Key) -> Clause:
     return clause
 
 
+def _ends(word: Token, token: Token) -> bool:
+    """Whether a word stands outside of the clause of another, or parts it."""
+    mark = word.kind in {"mark", "line"} and word.low != "-"
+    return mark or word.clause != token.clause or word.low in SPLITS
+
+
 def _subjects(document: Document, token: Token, key: Key) -> list[str]:
     """The keys of the noun phrase that a verb belongs to; of the one before `who` where it is told by that."""
     found: list[str] = []
@@ -269,7 +284,7 @@ def _subjects(document: Document, token: Token, key: Key) -> list[str]:
     for word in reversed(document.tokens[max(0, token.place - _CLAUSE) : token.place]):
         if word.low in {"who", "which", "that"} and not found:
             continue
-        if word.clause != token.clause or word.low in SPLITS or word.kind in {"mark", "line"}:
+        if _ends(word, token):
             break
         if word.low in prepositions and word.low != "by":
             found = []

@@ -15,7 +15,7 @@ _CONNECTING: Final = {
     "if": ("if", True), "when": ("if", True), "whenever": ("if", True), "because": ("if", True), "since": ("if", True),
 }  # fmt: skip
 _MOST = 8  # words on each side of a connecting word that are its ends
-_MEASURED: Final = {"cost": "expensive", "weigh": "heavy", "last": "long", "measure": "long"}
+_MEASURED: Final = {"cost": "expens", "weigh": "heavi", "last": "long"}
 
 
 def sequences_of(document: Document, key: Key) -> Pairs:
@@ -93,6 +93,15 @@ def _compares(token: Token) -> bool:
     return token.low in {"more", "less", "fewer", "better", "worse"} or (
         token.low.endswith("er") and token.kind == "word" and not token.name
     )
+
+
+def words_comparing(document: Document, names: set[str]) -> set[str]:
+    """Return the words of a text, in lower case, by whose measure two are compared."""
+    return {
+        token.low
+        for token in document.tokens
+        if token.weight and {name for name, _ in _measures(token)} & names
+    }
 
 
 def _measures(word: Token) -> list[tuple[str, bool]]:
