@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from spantape.semantic.alignment import Alignment
 from spantape.semantic.facts.model import Finding
@@ -44,7 +44,7 @@ def _named(token: Token) -> str:
         return _PERSONS[token.low]
     if token.kind == "word" and len(token.text) == 1 and token.text.isupper() and not token.first:
         return token.text
-    if token.kind == "number" or (token.fact >= 0 and token.low[0].isdigit()):
+    if token.kind == "number" or (token.fact >= 0 and token.kind not in {"mark", "line"}):
         return token.low
     return token.stem or token.low if token.weight and token.kind not in {"mark", "line"} else ""
 
@@ -63,7 +63,7 @@ def compare_parties(alignment: Alignment) -> tuple[list[Finding], set[str], set[
         same, turned = _both_ways(here, there)
         agreed.update(word for pair, _ in same for word in pair)
         names.update(name for _, name in same)
-        wrong = [(pair, name) for pair, name in turned if not any(name == its for _, its in same)]
+        wrong = [(pair, name) for pair, name in turned if not _blurred(pair, name, same)]
         if len(wrong) >= least and not {pair for pair, _ in wrong} & {
             pair for pair, name in same if name != "mutual"
         }:
@@ -74,6 +74,17 @@ def compare_parties(alignment: Alignment) -> tuple[list[Finding], set[str], set[
         for word in (*words_telling(document, names), *words_comparing(document, names))
     }
     return findings, agreed, words
+
+
+def _blurred(pair: tuple[str, str], name: str, same: Sequence[tuple[tuple[str, str], str]]) -> bool:
+    """Whether the same relation holds between one of these two and something else on both sides.
+
+    What comes first or follows is told of whole clauses: there, any pair that agrees is enough.
+    """
+    alike = [one for one, its in same if its == name]
+    if name in {"time", "if"}:
+        return bool(alike)
+    return any(pair[0] == one or pair[1] == two for one, two in alike)
 
 
 def _both_ways(

@@ -211,6 +211,7 @@ def _verbal(clause: Clause, told: Told) -> Iterator[tuple[str, str, str]]:
             others = others + direct + given
         else:
             yield from ((one, two, " thing") for one in doers for two in (direct if given else ()))
+            yield from ((two, one, " of") for one in direct for two in given)
             others = given or direct
     elif told.hands == "<":
         sources = clause.after.get("from", [])
@@ -260,9 +261,10 @@ def _clause(document: Document, token: Token, end: int, key: Key) -> Clause:
             continue
         if _ends(word, token):
             break
-        if word.low in {"and", "or", "after", "before"} and any(
-            is_verb(one, document) for one in tokens[word.place + 1 : word.place + 3]
-        ):
+        following = tokens[word.place + 1 : word.place + 3]
+        verb = any(is_verb(one, document) for one in following)
+        value = bool(following) and following[0].fact >= 0
+        if word.low in {"and", "or", "after", "before"} and (verb or value):
             break
         if word.low in document.words.job("preposition"):
             governing = word.low

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import pairwise
 from typing import Final
 
 from spantape.semantic.facts.relations import Key, Pairs
@@ -24,8 +25,12 @@ def sequences_of(document: Document, key: Key) -> Pairs:
     if document.language != "en":
         return pairs
     for sentence in _sentences(document):
+        _open(sentence, key, pairs)
+    for sentence in _halves(document):
         for at, token in enumerate(sentence):
-            if token.low in _CONNECTING:
+            if token.low == "then" and not any(word.low in _CONNECTING for word in sentence):
+                _follow(sentence, at, key, pairs)
+            elif token.low in _CONNECTING:
                 _connect(sentence, at, key, pairs)
             elif token.low == "than":
                 _rank(sentence, at, key, pairs)
@@ -39,10 +44,32 @@ def _sentences(document: Document) -> list[list[Token]]:
     return list(found.values())
 
 
+def _open(sentence: list[Token], key: Key, pairs: Pairs) -> None:
+    """`A first; B`: what ends with `first` comes before the rest."""
+    for token, following in pairwise(sentence):
+        if token.low == "first" and following.low in {";", ","} and token is not sentence[0]:
+            _follow(sentence, sentence.index(token), key, pairs)
+            return
+
+
+def _halves(document: Document) -> list[list[Token]]:
+    """The sentences, cut at semicolons."""
+    found: dict[tuple[int, int], list[Token]] = defaultdict(list)
+    halves = 0
+    for token in document.tokens:
+        halves += token.low == ";"
+        found[token.sentence, halves].append(token)
+    return list(found.values())
+
+
 def _connect(sentence: list[Token], at: int, key: Key, pairs: Pairs) -> None:
     name, turned = _CONNECTING[sentence[at].low]
     ahead, rest = _back(sentence[:at]), _forth(sentence[at + 1 :])
-    if not any(token.kind != "mark" for token in sentence[:at]):
+    clause = [token for token in ahead if token.clause == sentence[at].clause and token.weight]
+    fronted = not clause and any(token.low in {",", "then"} for token in rest)
+    if clause:
+        ahead = clause
+    elif fronted:
         comma = next((place for place, token in enumerate(rest) if token.low in {",", "then"}), len(rest))
         ahead, rest = rest[comma:], rest[:comma]
     first = [key(token) for token in ahead if key(token) and token.weight]
@@ -52,6 +79,15 @@ def _connect(sentence: list[Token], at: int, key: Key, pairs: Pairs) -> None:
         for two in second[:_MOST]:
             if not {one, two} & shared:
                 pairs[(two, one) if turned else (one, two)].add(name)
+
+
+def _follow(sentence: list[Token], at: int, key: Key, pairs: Pairs) -> None:
+    """`A, then B`: what stands before comes before."""
+    first = [key(token) for token in sentence[:at] if key(token) and token.weight]
+    second = [key(token) for token in sentence[at + 1 :] if key(token) and token.weight]
+    for one in first[-_MOST:]:
+        for two in second[:_MOST]:
+            pairs[one, two].add("time")
 
 
 def _back(tokens: list[Token]) -> list[Token]:
