@@ -1135,10 +1135,11 @@ def test_sessions_without_tapes_say_nothing_and_load_nothing(project):
     assert "tapes:" not in lines(result)
 
 
-def test_loading_the_plugin_costs_less_than_five_milliseconds():
-    code = "import time, pytest; t = time.process_time(); import spantape.pytest_plugin; print(time.process_time() - t)"
-    taken = [float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3)]
-    assert min(taken) < 0.005
+def test_loading_the_plugin_loads_little_of_spantape_and_nothing_heavy():
+    code = "import pytest, sys; before = set(sys.modules); import spantape.pytest_plugin; print(*set(sys.modules) - before)"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert len([name for name in loaded if name.startswith("spantape")]) < 12
+    assert not {"opentelemetry", "numpy", "msgspec", "wrapt", "zstandard", "httpx", "httpx2"} & set(loaded)
 
 
 def test_projects_may_switch_the_plugin_off(project):
