@@ -9,7 +9,6 @@ from spantape.semantic.facts.model import Moment, Quantity
 from spantape.semantic.facts.moments import moments_in
 from spantape.semantic.facts.negation import Denial, deny
 from spantape.semantic.facts.quantities import quantities_in
-from spantape.semantic.reading.clean import clean
 from spantape.semantic.reading.document import Document, read
 from spantape.semantic.reading.language import language_of
 
@@ -36,6 +35,6 @@ def know(text: str, language: str | None = None) -> Known:
 def know_both(expected: str, actual: str, language: str | None = None) -> tuple[Known, Known]:
     """Return what two texts state, both read in one language: of short texts, one alone may tell too little."""
     if language is None:
-        here, there = language_of(clean(expected)), language_of(clean(actual))
-        language = here if here == there else language_of(clean(f"{expected}\n{actual}"))
+        here, there = language_of(expected), language_of(actual)
+        language = here if here == there else language_of(f"{expected}\n{actual}")
     return know(expected, language), know(actual, language)

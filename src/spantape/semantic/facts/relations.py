@@ -70,6 +70,12 @@ def _entries() -> dict[str, list[Told]]:
     return dict(found)
 
 
+@cache
+def _opening() -> frozenset[str]:
+    """The first words of the table's entries."""
+    return frozenset(entry.split(" ", 1)[0] for entry in _entries())
+
+
 def relations_of(document: Document, key: Key) -> Pairs:
     """Return the relations between the parties of an English text, by their keys; nothing in other languages.
 
@@ -126,6 +132,8 @@ def _predicates(document: Document, token: Token) -> Iterator[tuple[str, int, To
 def _listed(document: Document, token: Token, forms: tuple[str, ...]) -> tuple[int, list[Told]]:
     """The longest entry of the table that begins at a word: where it ends, and what it tells."""
     entries = _entries()
+    if _opening().isdisjoint(forms):
+        return token.place + 1, []
     determined = _determined(document, token)
     following = document.tokens[token.place + 1 : token.place + 2]
     for length in range(_LONGEST, 0, -1):
