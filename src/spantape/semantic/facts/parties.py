@@ -58,15 +58,13 @@ def compare_parties(alignment: Alignment) -> tuple[list[Finding], set[str], set[
     findings: list[Finding] = []
     agreed: set[str] = set()
     names: set[str] = set()
-    for read, least in ((relations_of, 1), (sequences_of, 1)):
+    for read in (relations_of, sequences_of):
         here, there = read(alignment.expected, keys.of_expected), read(alignment.actual, keys.of_actual)
         same, turned = _both_ways(here, there)
         agreed.update(word for pair, _ in same for word in pair)
         names.update(name for _, name in same)
         wrong = [(pair, name) for pair, name in turned if not _blurred(pair, name, same)]
-        if len(wrong) >= least and not {pair for pair, _ in wrong} & {
-            pair for pair, name in same if name != "mutual"
-        }:
+        if wrong and not {pair for pair, _ in wrong} & {pair for pair, name in same if name != "mutual"}:
             findings.append(_changed(alignment.expected, *wrong[0][0]))
     words = {
         word
