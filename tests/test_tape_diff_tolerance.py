@@ -235,7 +235,7 @@ def test_arguments_are_compared_by_value_by_shape_or_not_at_all(tape):
 
 def test_a_free_text_argument_may_be_compared_by_meaning(tape, tmp_path):
     one = tape(tool_call("note", {"id": 7, "text": "The customer wants a refund."}), agent=once)
-    other = tape(tool_call("note", {"id": 7, "text": "A refund is what the customer wants."}), agent=once)
+    other = tape(tool_call("note", {"id": 7, "text": "A refund is wanted by the customer."}), agent=once)
     assert spantape.diff(one, other, tolerance="semantic:0.3")
     policy = tmp_path / "p.toml"
     policy.write_text(
