@@ -51,8 +51,8 @@ def test_the_shared_pairs_are_told_apart():
 
 @pytest.mark.parametrize("kind", KEY_KINDS)
 def test_changed_facts_of_the_shared_pairs_are_seldom_accepted(kind: str):
-    # Six pairs swap roles: the smallest kind may lose one of them.
-    assert accepted(SHARED)[kind] <= 0.17
+    # One pair in ten is what is wanted; of the six that swap roles one is still accepted, which is a known miss.
+    assert accepted(SHARED)[kind] <= (0.17 if kind == "roles" else 0.1)
 
 
 def test_the_pairs_for_learning_are_told_apart():
@@ -60,7 +60,7 @@ def test_the_pairs_for_learning_are_told_apart():
     assert accuracy(OURS / "dev.jsonl") >= 0.82
 
 
-def test_the_pairs_that_were_held_back_lose_no_more_than_is_known():
+def test_the_pairs_of_the_other_half_lose_no_more_than_is_known():
     assert auc(OURS / "test.jsonl") >= 0.82
     assert accuracy(OURS / "test.jsonl") >= 0.72
 
@@ -68,5 +68,5 @@ def test_the_pairs_that_were_held_back_lose_no_more_than_is_known():
 @pytest.mark.parametrize(
     ("kind", "most"), [("number", 0.06), ("tool_args", 0.06), ("entity", 0.16), ("negation", 0.16)]
 )
-def test_changed_facts_of_the_held_back_pairs_are_seldom_accepted(kind: str, most: float):
+def test_changed_facts_of_the_other_half_are_accepted_no_more_often_than_is_known(kind: str, most: float):
     assert accepted(OURS / "test.jsonl")[kind] <= most
